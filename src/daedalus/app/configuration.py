@@ -1,0 +1,146 @@
+"""Configurations: everything a run needs to know, checked before it begins, and repeatable from a file."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import types
+import typing
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from daedalus.errors import RunError
+
+RECIPE = "recipe"  # stands for the optimiser the study recommends
+
+Precision = Literal["float32", "float64"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Configuration:
+    """The configuration of a run. What is None is taken from the study's recipe."""
+
+    problem: str
+    rounds: int | None = None
+    events: int | None = None  # particles per scenario
+    scenarios: int | None = None  # scenarios per evaluation in the search
+    scoring_scenarios: int | None = None  # scenarios of the final measurement
+    seed: int = 0
+    optimiser: str = RECIPE
+    precision: Precision = "float32"
+    chunk: int = 5  # rounds per compiled call
+    block: int = 8192  # events in memory at once
+    start: str | None = None  # a design file; relative to the configuration file, where there is one
+    options: Mapping[str, Any] = dataclasses.field(default_factory=dict)  # of the problem
+    optimiser_options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Checks types and ranges.
+
+        Raises:
+            RunError: a value of the wrong type or out of range; the text names it.
+        """
+        hints = typing.get_type_hints(Configuration)
+        for item in dataclasses.fields(self):
+            value = getattr(self, item.name)
+            if not fits(value, hints[item.name]):
+                raise RunError(f"{item.name} is {value!r}; expected {_readable(hints[item.name])}.")
+        for name in ("rounds", "events", "scenarios", "scoring_scenarios", "chunk", "block"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise RunError(f"{name} is {value}; expected a whole number of at least 1.")
+        if not 0 <= self.seed < 2**32:
+            raise RunError(f"seed is {self.seed}; expected a whole number from 0 to {2**32 - 1}.")
+        if self.optimiser == RECIPE and self.optimiser_options:
+            raise RunError(
+                "optimiser_options are given, but the optimiser is the study's own; name one, e.g. optimiser = 'adam'."
+            )
+
+    def changed(self, **values: Any) -> Configuration:
+        """The configuration with the given values; those that are None change nothing, options are merged."""
+        given = {name: value for name, value in values.items() if value is not None}
+        if "options" in given:
+            given["options"] = {**self.options, **given["options"]}
+        if given.get("optimiser", self.optimiser) != self.optimiser and "optimiser_options" not in given:
+            given["optimiser_options"] = {}  # those of another optimiser
+        return dataclasses.replace(self, **given)
+
+    def table(self) -> dict[str, Any]:
+        """The configuration as a mapping for files."""
+        return dataclasses.asdict(self)
+
+
+def configuration(table: Mapping[str, Any], *, place: str = "the configuration") -> Configuration:
+    """The configuration in a table, as a file holds it.
+
+    Args:
+        table: keys and values.
+        place: what to call the table in messages.
+
+    Raises:
+        RunError: an unknown key (near names are suggested), a missing problem, or a wrong value.
+    """
+    known = [item.name for item in dataclasses.fields(Configuration)]
+    for name in table:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=2, cutoff=0.5)
+            hint = f"Did you mean {' or '.join(near)}?" if near else f"Known: {', '.join(known)}."
+            raise RunError(f"{place} has the unknown key {name!r}. {hint}")
+    if "problem" not in table:
+        raise RunError(f"{place} names no problem; expected a line like problem = 'study/problem'.")
+    try:
+        return Configuration(**table)
+    except RunError as cause:
+        raise RunError(f"{place}: {cause}") from cause
+
+
+def configuration_file(path: Path) -> Configuration:
+    """The configuration in a TOML file; a relative ``start`` is taken from the file's folder.
+
+    Raises:
+        RunError: a missing or malformed file, or what `configuration` raises; the text names file and line.
+    """
+    from daedalus.execution.toml_text import read_toml  # brings JAX, which `list` and `--help` need not
+
+    found = configuration(read_toml(path), place=str(path))
+    return found if found.start is None else found.changed(start=str(path.parent / found.start))
+
+
+def fits(value: Any, kind: Any) -> bool:
+    """Whether a value from a file or the command line fits an annotation; what it does not know fits."""
+    origin, inner = typing.get_origin(kind), typing.get_args(kind)
+    if origin in (typing.Union, types.UnionType):
+        return any(fits(value, each) for each in inner)
+    if origin is Literal:
+        return any(value == each and type(value) is type(each) for each in inner)
+    if kind is float:
+        return isinstance(value, (int, float)) and not isinstance(value, bool)
+    if kind is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    if kind in (bool, str):
+        return isinstance(value, kind)
+    if kind in (None, type(None)):
+        return value is None
+    if isinstance(origin, type) and issubclass(origin, Mapping):
+        return isinstance(value, Mapping)
+    if isinstance(origin, type) and issubclass(origin, Sequence):
+        return isinstance(value, (list, tuple)) and all(fits(v, k) for v in value for k in inner[:1])
+    return True
+
+
+def _readable(kind: Any) -> str:
+    """An annotation in words."""
+    names = {
+        int: "a whole number",
+        float: "a number",
+        str: "text",
+        bool: "true or false",
+        type(None): "nothing",
+    }
+    inner = typing.get_args(kind)
+    if typing.get_origin(kind) is Literal:
+        return " or ".join(repr(each) for each in inner)
+    if typing.get_origin(kind) in (typing.Union, types.UnionType):
+        return " or ".join(_readable(each) for each in inner if each is not type(None))
+    return names.get(kind, "a table" if "Mapping" in str(kind) else str(kind))

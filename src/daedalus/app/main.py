@@ -1,0 +1,219 @@
+"""The command line: `daedalus list | show | run | rerun | evaluate | report | conformance`.
+
+Commands import what they need when they are called, so that `--help` and `list` answer at once. Exit codes: 0 done,
+1 an error that is explained in one line, 2 wrong usage, 130 interrupted by Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+from tyro.conf import Positional, UseAppendAction, arg
+
+from daedalus.errors import DaedalusError
+
+INTERRUPTED = 130  # 128 + SIGINT, as shells report it
+
+Settings = Annotated[UseAppendAction[list[tuple[str, ...]]], arg(metavar="NAME=VALUE ...")]
+Problem = Annotated[str, arg(metavar="NAME")]
+Folder = Annotated[Path, arg(metavar="DIR")]
+Precision = Literal["float32", "float64"]
+
+
+def list_problems() -> None:
+    """List the problems there are, from this package and from others."""
+    from daedalus.app.listing import listing
+
+    listing()
+
+
+def show(name: Positional[Problem], /, *, set: Settings = []) -> None:  # noqa: B006
+    """Show the data sheet of a problem: parameters, stages, objectives, recipe.
+
+    Args:
+        name: the problem, for instance tracking/telescope.
+        set: options of the problem.
+    """
+    from daedalus.app.sheet import show_sheet
+
+    show_sheet(name, _flat(set))
+
+
+def run(
+    name: Annotated[Positional[str], arg(metavar="NAME|CONFIG.toml")],
+    /,
+    *,
+    out: Path | None = None,
+    rounds: int | None = None,
+    events: int | None = None,
+    scenarios: int | None = None,
+    scoring_scenarios: int | None = None,
+    seed: int | None = None,
+    optimiser: str | None = None,
+    start: Path | None = None,
+    set: Settings = [],  # noqa: B006
+    force: bool = False,
+    precision: Precision | None = None,
+) -> None:
+    """Search a problem's designs and leave a run folder with the result.
+
+    Args:
+        name: the problem, or a configuration file such as every run leaves in its folder.
+        out: the run folder; runs/NAME-TIME by default.
+        rounds: rounds of the search.
+        events: particles per scenario.
+        scenarios: scenarios per evaluation in the search.
+        scoring_scenarios: scenarios of the final measurement on fresh events.
+        seed: decides every random number of the run.
+        optimiser: the method by name (adam, sgd, random); the study's own by default.
+        start: a design file to begin with.
+        set: options of the problem.
+        force: replace the run that is in the folder.
+        precision: of all numbers; float32 by default.
+    """
+    from daedalus.app.search import search
+
+    values = {
+        "rounds": rounds,
+        "events": events,
+        "scenarios": scenarios,
+        "scoring_scenarios": scoring_scenarios,
+    }
+    values |= {"seed": seed, "optimiser": optimiser, "precision": precision}
+    search(
+        name, out=out, force=force, settings=_flat(set), start=None if start is None else str(start), **values
+    )
+
+
+def rerun(folder: Positional[Folder], /, *, out: Path | None = None, force: bool = False) -> None:
+    """Repeat a run and compare: equal in all columns but the clock's.
+
+    Args:
+        folder: the run folder to repeat.
+        out: the new run folder; runs/NAME-TIME by default.
+        force: replace the run that is in the new folder.
+    """
+    from daedalus.app.rerun import repeat
+
+    repeat(folder, out=out, force=force)
+
+
+def evaluate(
+    name: Positional[Problem],
+    /,
+    *,
+    design: str,
+    events: int | None = None,
+    scenarios: int | None = None,
+    seed: int = 0,
+    set: Settings = [],  # noqa: B006
+    json: bool = False,
+    precision: Precision = "float32",
+) -> None:
+    """Measure a design on the real apparatus, without any optimisation.
+
+    Args:
+        name: the problem.
+        design: a design file, a run folder, or the name of a reference design ("start" is the problem's start).
+        events: particles per scenario.
+        scenarios: scenarios; those of the study's final measurement by default.
+        seed: decides every random number.
+        set: options of the problem.
+        json: print JSON.
+        precision: of all numbers.
+    """
+    from daedalus.app.evaluate import show_evaluation
+
+    values = {"events": events, "scoring_scenarios": scenarios, "seed": seed, "precision": precision}
+    show_evaluation(name, design, settings=_flat(set), as_json=json, **values)
+
+
+def report(folder: Positional[Folder], /) -> None:
+    """Remake the figures of a run from its record, and write report.html.
+
+    Args:
+        folder: the run folder.
+    """
+    from daedalus.app.report import remake
+
+    remake(folder)
+
+
+def conformance(
+    name: Positional[Problem],
+    /,
+    *,
+    set: Settings = [],  # noqa: B006
+    precision: Precision = "float64",
+) -> None:
+    """Check that a problem keeps the rules: space, stages, objectives, gradients by value.
+
+    Args:
+        name: the problem.
+        set: options of the problem.
+        precision: of all numbers; derivatives are compared with finite differences, which needs float64.
+    """
+    from daedalus.app.conformance import check
+
+    check(name, _flat(set), precision)
+
+
+def version() -> None:
+    """Print the version."""
+    from daedalus._version import version as installed
+
+    print(installed())
+
+
+COMMANDS = {
+    "list": list_problems,
+    "show": show,
+    "run": run,
+    "rerun": rerun,
+    "evaluate": evaluate,
+    "report": report,
+    "conformance": conformance,
+    "version": version,
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The exit code of a call of the command line.
+
+    Args:
+        arguments: the words after the program's name; those of this process by default.
+    """
+    try:
+        tyro.extras.subcommand_cli_from_dict(
+            COMMANDS,
+            args=arguments,
+            prog="daedalus",
+            description="The differentiable co-design of experiments.",
+        )
+    except DaedalusError as cause:
+        from daedalus.app.screen import complain
+
+        complain(str(cause))
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:  # `daedalus list | head`
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+        return 1
+    except SystemExit as end:  # usage and help
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
+    return 0
+
+
+def _flat(settings: Sequence[Sequence[str]]) -> list[str]:
+    return [text for group in settings for text in group]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

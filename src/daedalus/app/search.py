@@ -1,0 +1,143 @@
+"""`daedalus run`: a search from configuration to run folder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from daedalus.app.configuration import Configuration, configuration_file
+from daedalus.app.device import prepare
+from daedalus.app.options import settings as parsed
+from daedalus.app.pictures import pictures
+from daedalus.app.progress import progress_bar
+from daedalus.app.report import write_report
+from daedalus.app.results_table import results_table
+from daedalus.app.screen import messages, output, remark
+from daedalus.app.task import Task, task
+from daedalus.core import Design, History, Progress
+from daedalus.errors import RunError
+from daedalus.execution import RunFolder, read_design, recorded_search, result, rounds_done
+from daedalus.execution.manifest import now
+from daedalus.execution.run_folder import START
+from daedalus.execution.toml_text import toml_text
+
+
+def search(
+    name: str,
+    *,
+    out: Path | None,
+    force: bool,
+    settings: Sequence[str] = (),
+    start: str | None = None,
+    **values: Any,
+) -> RunFolder:
+    """The run folder of a search that was configured by a name or file and by the command line's values.
+
+    Args:
+        name: the problem, or the path of a configuration file.
+        out: the run folder; made from name and time by default.
+        force: replace the run in it.
+        settings: the problem's options as "name=value" texts.
+        start: a design file to begin with.
+        values: further fields of `Configuration`; None leaves the configuration's own.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C; the folder then holds the rounds so far, with their figures.
+    """
+    given = configuration_file(Path(name)) if name.endswith(".toml") else Configuration(name)
+    return perform(
+        given.changed(start=start, options=parsed(settings) or None, **values), out=out, force=force
+    )
+
+
+def perform(given: Configuration, *, out: Path | None, force: bool) -> RunFolder:
+    """The run folder of a configuration's search, which is performed, measured and pictured.
+
+    Raises:
+        RunError: the folder cannot be used, or the search went wrong.
+        KeyboardInterrupt: Ctrl-C; the folder then holds the rounds so far, with their figures.
+    """
+    prepare(given.precision)
+    found = task(given)
+    chosen = found.configuration
+    start = found.problem.start if chosen.start is None else read_design(chosen.start, found.problem)
+    found.problem.space.check(start)
+    folder = RunFolder.create(out or default_folder(chosen.problem), force=force)
+    kept = chosen if chosen.start is None else chosen.changed(start=START)
+    folder.write_configuration(toml_text(kept.table()))
+    folder.note(status="starting", configuration=kept.table())
+    remark(f"run folder: {folder.path}")
+    history = _searched(folder, found, start)
+    if rounds_done(history) < (chosen.rounds or 0):
+        _conclude_interrupted(folder, found, history, start)
+        raise KeyboardInterrupt
+    _conclude(folder, found, history, start)
+    return folder
+
+
+def default_folder(name: str) -> Path:
+    """Where a run of a problem goes unless told otherwise: runs/<name>-<UTC time>."""
+    return Path("runs") / f"{name.replace('/', '-')}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+
+
+def _searched(folder: RunFolder, found: Task, start: Design) -> History:
+    chosen = found.configuration
+    sizes = {n: getattr(chosen, n) for n in ("seed", "rounds", "events", "scenarios", "chunk", "block")}
+    seen = History()
+
+    def remember(progress: Progress) -> None:
+        nonlocal seen
+        seen = progress.history
+
+    with progress_bar(messages(), chosen.rounds or 1) as bar:
+        try:
+            return recorded_search(
+                folder, found.problem, found.optimiser, start=start, watch=(remember, bar), **sizes
+            )
+        except RunError:
+            folder.write_figures(pictures(found, seen))
+            raise
+
+
+def _conclude(folder: RunFolder, found: Task, history: History, start: Design) -> None:
+    """Measures, pictures and prints a finished search."""
+    chosen, key = found.configuration, jax.random.key(found.configuration.seed)
+    sizes = {"events": chosen.events, "scenarios": chosen.scoring_scenarios}
+    try:
+        with messages().status("measuring on fresh events ..."):
+            design, measured = result(found.problem, history, start, key=key, **sizes)
+        folder.write_design(found.problem, design)
+        folder.write_result(measured)
+        with messages().status("drawing ..."):
+            folder.write_figures(pictures(found, history, start, design, measured))
+    except BaseException as cause:
+        status = "interrupted" if isinstance(cause, KeyboardInterrupt) else "failed"
+        folder.note(status=status, cause=str(cause) or repr(cause), finished_at=now())
+        raise
+    folder.note(status="finished", finished_at=now())
+    write_report(folder)
+    output().print(results_table(measured))
+    remark(
+        "The optimised design was chosen on one set of fresh events and measured on another; "
+        f"everything is in {folder.path}, to be opened with {folder.path / 'report.html'}."
+    )
+
+
+def _conclude_interrupted(folder: RunFolder, found: Task, history: History, start: Design) -> None:
+    """Leaves design and figures of the rounds so far."""
+    folder.note(status="interrupted", finished_at=now())
+    if len(history) == 0:
+        remark("interrupted before the first chunk of rounds was finished; there is no history.")
+        return
+    design = history.design(found.problem, history.best_row())
+    folder.write_design(found.problem, design)
+    folder.write_figures(pictures(found, history))
+    write_report(folder)
+    remark(
+        f"interrupted after {rounds_done(history)} rounds; {folder.path} holds them, and as design.json the design of "
+        "lowest loss, which was not measured again."
+    )

@@ -1,0 +1,266 @@
+"""Problems: a design task as one value, and its evaluation."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int, Key, PyTree
+
+from daedalus.core.design import Design
+from daedalus.core.evaluation import Evaluation, Gradient, status_of
+from daedalus.core.objective import Constraint, Metric, Objective
+from daedalus.core.pipeline import Pipeline, Sums
+from daedalus.core.space import Point, Space
+from daedalus.core.stage import Stage
+from daedalus.core.summaries import Partition, Summaries, accumulate
+from daedalus.errors import ProblemError
+
+Softness = Float[Array, ""] | float | None
+JACKKNIFE_GROUPS = 16  # parts left out in turn; the relative error of a standard error is then about 18 %
+
+
+@dataclasses.dataclass(frozen=True)
+class Scenarios:
+    """The random truths an apparatus must cope with: ``draw(key, index, count)`` gives scenario ``index`` of ``count``.
+
+    ``random`` says where errors come from: leaving out scenarios (True), or leaving out events within fixed
+    scenarios (False).
+    """
+
+    draw: Callable[[Key[Array, ""], Int[Array, ""], int], PyTree]
+    count: int  # scenarios of an evaluation, unless told otherwise
+    random: bool = True
+
+
+def _no_truth(key: Key[Array, ""], index: Int[Array, ""], count: int) -> PyTree:
+    return jnp.zeros(())
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Problem:
+    """A design task: what may vary, what happens to the events, and what the outcome is worth.
+
+    ``build(design, scenario)`` makes the pipeline; the source stands in front of it. Evaluations with a softness
+    use relaxed stages (for the machine), those without use the real apparatus (for people).
+    """
+
+    name: str
+    start: Design  # the first design, and the template of the space
+    build: Callable[[Any, Any], Pipeline]
+    objectives: tuple[Objective, ...]
+    source: Stage | None = None
+    scenarios: Scenarios = Scenarios(_no_truth, 1, random=False)
+    constraints: tuple[Constraint, ...] = ()
+    metrics: tuple[Metric, ...] = ()
+    version: str = "1"
+    doc: str = ""
+    events: int = 1000  # particles per scenario, unless told otherwise
+    traceable: bool = True
+    references: Mapping[str, Design] = dataclasses.field(default_factory=dict)  # published designs, by name
+    physics: tuple[str, ...] = ()  # the physics options that are on, for the data sheet and the manifest
+
+    def __post_init__(self) -> None:
+        """Checks what can be checked without an event.
+
+        Raises:
+            ProblemError: no objective, or two figures of one name.
+            DesignError: a field of the design without a data sheet, or a starting value out of bounds.
+        """
+        names = [figure.name for figure in self.figures]
+        if not self.objectives or len(set(names)) < len(names):
+            raise ProblemError(
+                f"problem {self.name!r} has the figures {names}; expected at least one objective and no name twice."
+            )
+        self.space.check(self.start)
+
+    @property
+    def space(self) -> Space:
+        """The space of all the design's parameters."""
+        return Space.of(self.start)
+
+    @property
+    def figures(self) -> tuple[Objective | Constraint | Metric, ...]:
+        """Objectives, constraints and metrics, in this order."""
+        return (*self.objectives, *self.constraints, *self.metrics)
+
+    def partition(self, events: int, scenarios: int | None = None, *, block: int = 8192) -> Partition:
+        """How the events of an evaluation are cut into parts and blocks.
+
+        Raises:
+            ProblemError: fewer than one event or scenario.
+        """
+        count = self.scenarios.count if scenarios is None else scenarios
+        if events < 1 or count < 1 or block < 1:
+            raise ProblemError(f"{events} events, {count} scenarios, blocks of {block}; expected at least one of each.")
+        leave_scenarios = self.scenarios.random and count > 1
+        return Partition(events, count, 1 if leave_scenarios else min(JACKKNIFE_GROUPS, events), block)
+
+    def pipeline(self, design: Design, *, key: Key[Array, ""], softness: Softness = None) -> Pipeline:
+        """The pipeline of a design in the first scenario of a key, source in front."""
+        return self._chain(design, self._truth(_folded(key, 0), jnp.asarray(0), 1), softness)
+
+    def evaluate(
+        self,
+        design: Design,
+        *,
+        key: Key[Array, ""],
+        events: int | None = None,
+        scenarios: int | None = None,
+        softness: float | None = None,
+        gradient: bool = False,
+    ) -> Evaluation:
+        """A design measured: figures with errors, and on request the gradient with its covariance.
+
+        Args:
+            design: the design to measure.
+            key: decides every random number of the evaluation.
+            events: particles per scenario [1].
+            scenarios: number of scenarios [1].
+            softness: scale of the relaxations' widths [1]; None is the real apparatus.
+            gradient: also differentiate the loss.
+
+        Raises:
+            DesignError: the design is out of bounds.
+            ProblemError: no event is accepted in any scenario.
+        """
+        space = self.space
+        space.check(design)
+        partition = self.partition(self.events if events is None else events, scenarios)
+        run = _compiled(self, partition, gradient, softness is None)
+        evaluation = run(space.point(design), key, 1.0 if softness is None else softness)
+        if int(evaluation.empty) == partition.scenarios:
+            raise ProblemError(
+                f"no event was accepted in any of the {partition.scenarios} scenarios of {self.name!r} with "
+                f"{partition.events} events each. Start from a design that sees particles, or use more events."
+            )
+        return evaluation
+
+    def summaries(
+        self, point: Point, *, key: Key[Array, ""], partition: Partition, softness: Softness = None
+    ) -> tuple[Summaries, PyTree]:
+        """The finished sums of every scenario, and the truths; traceable."""
+        copies = _copies(point, partition)
+        sums, truths = self._sums(copies, key, partition, softness)
+        return _finished(sums), truths
+
+    def measure(
+        self, point: Point, *, key: Key[Array, ""], partition: Partition, softness: Softness, gradient: bool
+    ) -> Evaluation:
+        """The evaluation of a point; traceable, mappable, differentiable. `evaluate` is its front door.
+
+        The gradient's covariance comes from the parts' own contributions: copies of the point feed the parts, so
+        that one backward pass yields the derivative part by part.
+        """
+
+        def loss(pair: tuple[Point, Point]) -> tuple[Array, Any]:
+            sums, truths = self._sums(pair[1], key, partition, softness)
+            design = self.space.design(pair[0])
+            summaries = _finished(sums)
+            values = self._values(design, summaries, truths)
+            return self.machine_loss(values), (values, sums, truths)
+
+        pair = (point, _copies(point, partition))
+        derivative = None
+        if gradient:
+            (total, (values, sums, truths)), (direct, parts) = eqx.filter_value_and_grad(loss, has_aux=True)(pair)
+            derivative = self._gradient(direct, parts, partition)
+        else:
+            total, (values, sums, truths) = loss(pair)
+        errors = self._errors(self.space.design(point), sums, truths, partition)
+        summaries = _finished(sums)
+        violated = [
+            (values[c.name] < c.lower - 2 * errors[c.name]) | (values[c.name] > c.upper + 2 * errors[c.name])
+            for c in self.constraints
+        ]
+        nothing = jnp.all(summaries.weight == 0)
+        status = status_of(total, derivative, nothing, jnp.any(jnp.array([False, *violated])))
+        empty = jnp.sum(summaries.weight == 0).astype(jnp.int32)
+        return Evaluation(values, errors, total, status, jnp.mean(summaries.accepted), empty, derivative)
+
+    def machine_loss(self, values: Mapping[str, Array]) -> Array:
+        """What the machine minimises: the sum over objectives of direction * value / scale [1]."""
+        return sum((o.direction * values[o.name] / o.scale for o in self.objectives), start=jnp.zeros(()))
+
+    def first_non_finite(
+        self, design: Design, *, key: Key[Array, ""], events: int, softness: Softness, scenarios: int | None = None
+    ) -> str | None:
+        """The stage, summary or figure at which the first non-finite number of an evaluation appears, or None."""
+        partition = self.partition(events, scenarios)
+        for number, scenario_key in enumerate(self._keys(key, partition)):
+            truth = self._truth(_folded(key, 0), jnp.asarray(number), partition.scenarios)
+            chain = self._chain(design, truth, softness)
+            place = chain.first_non_finite(jnp.arange(events), events, key=scenario_key)
+            if place is not None:
+                return place
+        return "objective" if len(self.objectives) > 1 else self.objectives[0].name
+
+    def _chain(self, design: Design, truth: PyTree, softness: Softness) -> Pipeline:
+        return self.build(design, truth).after(self.source).softened(softness)
+
+    def _truth(self, key: Key[Array, ""], index: Int[Array, ""], count: int) -> PyTree:
+        return self.scenarios.draw(jax.random.fold_in(key, index), index, count)
+
+    def _keys(self, key: Key[Array, ""], partition: Partition) -> Key[Array, "scenario"]:
+        return jax.vmap(lambda i: _folded(_folded(key, 1), i))(jnp.arange(partition.scenarios))
+
+    def _sums(self, copies: Point, key: Key[Array, ""], partition: Partition, softness: Softness) -> tuple[Sums, PyTree]:
+        number = jnp.arange(partition.scenarios)
+        truths = jax.vmap(lambda i: self._truth(_folded(key, 0), i, partition.scenarios))(number)
+        space = self.space
+        build = lambda point, truth: self._chain(space.design(point), truth, softness)
+        return accumulate(build, copies, truths, self._keys(key, partition), partition), truths
+
+    def _values(self, design: Design, summaries: Summaries, truths: PyTree) -> dict[str, Array]:
+        return {f.name: jnp.asarray(f.function(design, summaries, truths)) for f in self.figures}
+
+    def _errors(self, design: Design, sums: Sums, truths: PyTree, partition: Partition) -> dict[str, Array]:
+        """Jackknife standard errors (Efron and Stein, Ann. Statist. 9 (1981) 586), leaving out groups of parts."""
+        sums = jax.lax.stop_gradient(sums)
+        whole = _finished(sums)
+        if partition.groups > 1:
+            groups = partition.groups
+            without = lambda g: _finished(jax.tree.map(lambda leaf: leaf.at[g].set(0.0), sums))
+        elif partition.scenarios > 1:
+            groups = min(JACKKNIFE_GROUPS, partition.scenarios)
+            member = jnp.arange(partition.scenarios) % groups
+            without = lambda g: Summaries(whole.sums, jnp.where(member == g, 0.0, whole.weight))
+        else:
+            return {f.name: jnp.asarray(jnp.nan) for f in self.figures}
+        replicas = jax.vmap(lambda g: self._values(design, without(g), truths))(jnp.arange(groups))
+        return {name: jnp.sqrt((groups - 1) * jnp.var(v, 0)) for name, v in replicas.items()}
+
+    def _gradient(self, direct: Point, parts: Point, partition: Partition) -> Gradient:
+        value = jax.tree.map(lambda d, p: d + jnp.sum(p, (0, 1)), direct, parts)
+        groups = jnp.sum(parts.cube, 1) if partition.groups > 1 else parts.cube[0]
+        spread = groups - jnp.mean(groups, 0)
+        count = groups.shape[0]
+        return Gradient(value, count / max(count - 1, 1) * spread.T @ spread)
+
+
+def _finished(sums: Sums) -> Summaries:
+    totals = jax.tree.map(lambda leaf: jnp.sum(leaf, 0), sums)
+    return Summaries(totals, (totals["accepted"][..., 0] > 0).astype(totals["accepted"].dtype))
+
+
+def _copies(point: Point, partition: Partition) -> Point:
+    shape = (partition.groups, partition.scenarios)
+    return jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, shape + leaf.shape), point)
+
+
+def _folded(key: Key[Array, ""], number: Int[Array, ""] | int) -> Key[Array, ""]:
+    return jax.random.fold_in(key, number)
+
+
+@lru_cache(maxsize=64)
+def _compiled(problem: Problem, partition: Partition, gradient: bool, real: bool) -> Callable[..., Evaluation]:
+    def run(point: Point, key: Key[Array, ""], softness: Array) -> Evaluation:
+        soft = None if real else softness
+        return problem.measure(point, key=key, partition=partition, softness=soft, gradient=gradient)
+
+    return eqx.filter_jit(run)

@@ -1,0 +1,227 @@
+"""Spaces: the round trip between designs and the unit cube, with names, units, bounds and symmetries."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, PyTree
+
+from daedalus.core.design import Design, Kind, fields_of
+from daedalus.errors import DesignError
+from daedalus.units import unit as unit_value
+
+
+class Point(eqx.Module):
+    """What a search moves: a vector in the unit cube, and the learned leaves of the design beside it."""
+
+    cube: Float[Array, "*start param"]  # free parameters, 0 at the lower and 1 at the upper bound [1]
+    learned: PyTree  # arrays of learned(...) fields, None elsewhere
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """One scalar of the data sheet."""
+
+    name: str  # "z[3]", "upper.x[0]"
+    unit: str
+    lower: float  # house units
+    upper: float  # house units
+    kind: Kind
+    doc: str
+
+    @property
+    def column(self) -> str:
+        """The name of the history's column that holds it: "name [unit]"."""
+        return f"{self.name} [{self.unit}]"
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Space:
+    """The space of a design's free parameters.
+
+    Made by `Space.of`; `freeze` and `narrow` make new spaces. The map to the cube is linear in each parameter,
+    exact at both bounds and for whole numbers, and good to rounding elsewhere.
+    """
+
+    template: Design  # holds the values of frozen parameters and of learned leaves
+    paths: tuple[tuple[str, ...], ...]
+    every: tuple[Entry, ...]  # all scalars, free and frozen
+    free: np.ndarray  # positions of the free scalars in ``every``
+
+    @staticmethod
+    def of(design: Design) -> Space:
+        """The space of all parameters of a design.
+
+        Raises:
+            DesignError: a field without a data sheet, bounds that do not fit a field's shape, or a value outside.
+        """
+        entries, paths = [], []
+        for path, line in fields_of(design):
+            shape = np.shape(_at(design, path))
+            try:
+                lower, upper = line.bounds(shape)
+            except ValueError as cause:
+                raise DesignError(f"bounds of {'.'.join(path)} do not fit its shape {shape}: {cause}") from cause
+            paths.append(path)
+            for position in np.ndindex(*shape):
+                where = f"[{','.join(map(str, position))}]" if position else ""
+                entries.append(
+                    Entry(".".join(path) + where, line.unit, float(lower[position]), float(upper[position]), line.kind, line.doc)
+                )
+        return Space(design, tuple(paths), tuple(entries), np.arange(len(entries)))
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """The free scalars, in the order of the cube's axes."""
+        return tuple(self.every[i] for i in self.free)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the free scalars."""
+        return tuple(entry.name for entry in self.entries)
+
+    @property
+    def size(self) -> int:
+        """The number of free scalars."""
+        return len(self.free)
+
+    @property
+    def lower(self) -> np.ndarray:
+        """Lower bounds of the free scalars [house units]."""
+        return np.array([entry.lower for entry in self.entries])
+
+    @property
+    def upper(self) -> np.ndarray:
+        """Upper bounds of the free scalars [house units]."""
+        return np.array([entry.upper for entry in self.entries])
+
+    @property
+    def whole(self) -> np.ndarray:
+        """Which free scalars take whole numbers only (whole numbers and choices)."""
+        return np.array([entry.kind != "continuous" for entry in self.entries], bool)
+
+    def values(self, design: Design) -> Float[Array, "param"]:
+        """The free parameters of a design as one vector [house units]."""
+        return self._flat(design)[self.free]
+
+    def cube(self, design: Design) -> Float[Array, "param"]:
+        """A design's position in the unit cube [1]."""
+        return (self.values(design) - self.lower) / (self.upper - self.lower)
+
+    def design(self, point: Point | Float[Array, "param"]) -> Design:
+        """The design at a point of the unit cube; exact at both bounds, whole numbers rounded."""
+        cube = point.cube if isinstance(point, Point) else point
+        values = self.lower * (1 - cube) + self.upper * cube
+        values = jnp.where(self.whole, jnp.round(values), values).astype(jnp.result_type(float))
+        flat = self._flat(self.template).at[self.free].set(values)
+        leaves, start = [], 0
+        for path in self.paths:
+            shape = np.shape(_at(self.template, path))
+            stop = start + int(np.prod(shape))
+            leaves.append(flat[start:stop].reshape(shape))
+            start = stop
+        design = eqx.tree_at(lambda d: [_at(d, path) for path in self.paths], self.template, leaves)
+        return self._with_learned(design, point.learned) if isinstance(point, Point) else design
+
+    def point(self, design: Design) -> Point:
+        """A design as a point: its place in the cube and its learned leaves."""
+        return Point(self.cube(design), self._learned(design))
+
+    def check(self, design: Design) -> None:
+        """Checks that a design's values are finite and within their bounds.
+
+        Raises:
+            DesignError: a value is not; the text names the parameter, the value, its bounds and unit.
+        """
+        for entry, value in zip(self.every, np.asarray(self._flat(design)), strict=True):
+            tolerance = 1e-6 * (entry.upper - entry.lower)
+            if not entry.lower - tolerance <= value <= entry.upper + tolerance:
+                scale = unit_value(entry.unit)
+                raise DesignError(
+                    f"{entry.name} is {value / scale:g} {entry.unit}; expected {entry.lower / scale:g} to "
+                    f"{entry.upper / scale:g} {entry.unit}. Move it inside, or widen the bounds in the design class."
+                )
+
+    def freeze(self, *names: str) -> Space:
+        """A space without the named parameters, which keep the template's values; "z" freezes all of z[...].
+
+        Raises:
+            DesignError: a name that is not in this space.
+        """
+        gone = {i for name in names for i in self._matching(name)}
+        return dataclasses.replace(self, free=np.array([i for i in self.free if i not in gone], int))
+
+    def narrow(self, bounds: Mapping[str, tuple[float, float]]) -> Space:
+        """A space with tighter bounds [house units] for the named parameters.
+
+        Raises:
+            DesignError: an unknown name, or bounds outside the present ones.
+        """
+        every = list(self.every)
+        for name, (lower, upper) in bounds.items():
+            for i in self._matching(name):
+                if not every[i].lower <= lower < upper <= every[i].upper:
+                    raise DesignError(
+                        f"{name} cannot be narrowed to {lower:g} .. {upper:g}; expected an interval inside "
+                        f"{every[i].lower:g} .. {every[i].upper:g} (house units)."
+                    )
+                every[i] = dataclasses.replace(every[i], lower=float(lower), upper=float(upper))
+        return dataclasses.replace(self, every=tuple(every))
+
+    def canonical(self, design: Design) -> Design:
+        """The design with exchangeable rows in canonical order, largest first."""
+        for owner in _designs(design):
+            for symmetry in owner.symmetries:
+                order = jnp.argsort(-getattr(owner, symmetry.by))
+                ordered = eqx.tree_at(
+                    lambda d, s=symmetry: [getattr(d, f) for f in s.fields],
+                    owner,
+                    [getattr(owner, f)[order] for f in symmetry.fields],
+                )
+                design = ordered if owner is design else _replaced(design, owner, ordered)
+        return design
+
+    def _matching(self, name: str) -> list[int]:
+        found = [i for i in self.free if self.every[i].name == name or self.every[i].name.startswith((name + "[", name + "."))]
+        if not found:
+            raise DesignError(f"no free parameter is called {name!r}. {_nearest(name, list(self.names))}")
+        return found
+
+    def _flat(self, design: Design) -> Float[Array, "every"]:
+        if not self.paths:
+            return jnp.zeros(0)
+        return jnp.concatenate([jnp.ravel(_at(design, path)) for path in self.paths]).astype(jnp.result_type(float))
+
+    def _learned(self, design: Design) -> PyTree:
+        hardware = eqx.tree_at(lambda d: [_at(d, path) for path in self.paths], design, replace_fn=lambda _: None)
+        return eqx.filter(hardware, eqx.is_inexact_array)
+
+    def _with_learned(self, design: Design, leaves: PyTree) -> Design:
+        return eqx.combine(leaves, design) if jax.tree.leaves(leaves) else design
+
+
+def _at(design: Design, path: Sequence[str]) -> Any:
+    for name in path:
+        design = getattr(design, name)
+    return design
+
+
+def _designs(design: Design) -> list[Design]:
+    nested = [getattr(design, f.name) for f in dataclasses.fields(design)]
+    return [design, *(inner for value in nested if isinstance(value, Design) for inner in _designs(value))]
+
+
+def _replaced(tree: Design, old: Design, new: Design) -> Design:
+    return jax.tree.map(lambda node: new if node is old else node, tree, is_leaf=lambda node: node is old)
+
+
+def _nearest(name: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
+    return f"Did you mean {', '.join(close)}?" if close else f"Known: {', '.join(known[:12])} ..."

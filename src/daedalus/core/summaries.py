@@ -1,0 +1,158 @@
+"""Summaries: the sums of a problem over parts of its events, accumulated in blocks with flat memory."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Key, PyTree
+
+from daedalus.core.pipeline import ACCEPTED, Pipeline, Sums
+
+
+class Summaries(eqx.Module):
+    """The finished sums of every scenario, by name: ``summaries["hits"]`` has the scenario as its leading axis.
+
+    A scenario without an accepted event has weight zero; objectives average with `mean`.
+    """
+
+    sums: Sums
+    weight: Float[Array, "scenario"]  # one where something was accepted and the scenario takes part, else zero [1]
+
+    def __getitem__(self, name: str) -> PyTree:
+        """The sums of one name, scenario axis first."""
+        return self.sums[name]
+
+    def mean(self, values: Float[Array, "scenario"]) -> Float[Array, ""]:
+        """The average of one number per scenario over the scenarios that take part, in the number's own unit."""
+        safe = jnp.where(self.weight > 0, values, 0.0)
+        return jnp.sum(self.weight * safe) / jnp.maximum(jnp.sum(self.weight), 1e-30)
+
+    @property
+    def accepted(self) -> Float[Array, "scenario"]:
+        """The accepted weight of every scenario [events]."""
+        return self.sums[ACCEPTED][..., 0]
+
+    @property
+    def effective_events(self) -> Float[Array, "scenario"]:
+        """Kish's effective number of events, (sum w)^2 / sum w^2 (Kish 1965, Survey Sampling, section 11.7) [events]."""
+        first, second = self.sums[ACCEPTED][..., 0], self.sums[ACCEPTED][..., 1]
+        return first**2 / jnp.maximum(second, 1e-30)
+
+
+@dataclasses.dataclass(frozen=True)
+class Partition:
+    """How the events of an evaluation are cut: parts for errors, blocks for memory. Static under compilation."""
+
+    events: int  # events per scenario
+    scenarios: int
+    groups: int = 1  # groups of events per scenario that errors are estimated from
+    block: int = 8192  # events that are in memory at once
+
+    @property
+    def per_group(self) -> int:
+        """Events per group and scenario, padding included."""
+        return -(-self.events // self.groups)
+
+    @property
+    def blocks(self) -> int:
+        """Blocks per group and scenario."""
+        return -(-self.per_group // self.block)
+
+    @property
+    def together(self) -> int:
+        """Parts (scenarios or groups) that are mapped together within a block."""
+        return max(1, self.block // self.per_group)
+
+    def index(self) -> Array:
+        """Event numbers, shape (groups, blocks, events in a block); padding lies at ``events`` and above."""
+        width = -(-self.per_group // self.blocks)
+        within = jnp.arange(self.blocks * width).reshape(self.blocks, width)
+        first = jnp.arange(self.groups)[:, None, None] * self.per_group
+        return jnp.where(within < self.per_group, first + within, self.events)
+
+
+def accumulate(
+    build: Callable[[PyTree, PyTree], Pipeline],
+    designs: PyTree,
+    scenarios: PyTree,
+    keys: Key[Array, "scenario"],
+    partition: Partition,
+) -> Sums:
+    """The sums of all passes for every part, shape (group, scenario, ...).
+
+    Blocks of events are scanned with checkpoints, so that memory is that of one block in both directions and the
+    gradient of any function of the sums is exact.
+
+    Args:
+        build: makes the pipeline of one design and one scenario, the source in front.
+        designs: a design per part, axes (group, scenario) first.
+        scenarios: random truths, axis scenario first.
+        keys: one key per scenario.
+        partition: how the events are cut.
+    """
+    index = partition.index()
+    parts = _parts(partition, designs, index, scenarios, keys)
+    number_of_passes = len(_template(build, designs, scenarios).passes)
+    if partition.blocks == 1 and partition.groups == 1:
+        return _reshaped(_mapped(lambda part: _all_passes(build, part, partition), parts, partition), partition)
+    earlier: Sums = {}
+    for number in range(number_of_passes):
+        totals = jax.tree.map(lambda sums: jnp.sum(sums, 0), earlier)
+        known = jax.tree.map(lambda t: jnp.tile(t, (partition.groups,) + (1,) * (t.ndim - 1)), totals)
+        one = lambda part_known, number=number: _one_pass(build, *part_known, number=number, partition=partition)
+        found = _reshaped(_mapped(one, (parts, known), partition), partition)
+        earlier = {**earlier, **found}
+    return earlier
+
+
+def _parts(partition: Partition, designs: PyTree, index: Array, scenarios: PyTree, keys: Array) -> tuple[Any, ...]:
+    """Design, event numbers, scenario and key of every part, along one axis, group-major."""
+    groups, count = partition.groups, partition.scenarios
+    flat = jax.tree.map(lambda leaf: leaf.reshape(groups * count, *leaf.shape[2:]), designs)
+    repeated = jax.tree.map(lambda leaf: jnp.tile(leaf, (groups,) + (1,) * (leaf.ndim - 1)), scenarios)
+    return flat, jnp.repeat(index, count, axis=0), repeated, jnp.tile(keys, groups)
+
+
+def _template(build: Callable[[PyTree, PyTree], Pipeline], designs: PyTree, scenarios: PyTree) -> Pipeline:
+    first = jax.tree.map(lambda leaf: leaf[0, 0], designs), jax.tree.map(lambda leaf: leaf[0], scenarios)
+    return eqx.filter_eval_shape(build, *first)
+
+
+def _all_passes(build: Callable[[PyTree, PyTree], Pipeline], part: tuple[Any, ...], partition: Partition) -> Sums:
+    design, index, scenario, key = part
+    pipeline = build(design, scenario)
+    record = pipeline.events(index[0], partition.events, key=key)
+    sums: Sums = {}
+    for number in range(len(pipeline.passes)):
+        sums = {**sums, **pipeline.sums(record, number, sums)}
+    return sums
+
+
+def _one_pass(build: Any, part: tuple[Any, ...], earlier: Sums, *, number: int, partition: Partition) -> Sums:
+    design, index, scenario, key = part
+
+    @jax.checkpoint  # pyright: ignore[reportPrivateImportUsage]
+    def block_sums(block: Array) -> Sums:
+        pipeline = build(design, scenario)
+        return pipeline.sums(pipeline.events(block, partition.events, key=key), number, earlier)
+
+    shapes = jax.eval_shape(block_sums, index[0])
+    zeros = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
+    return jax.lax.scan(lambda total, block: (jax.tree.map(jnp.add, total, block_sums(block)), None), zeros, index)[0]
+
+
+def _mapped(function: Callable[[Any], Sums], parts: Any, partition: Partition) -> Sums:
+    """The function over the axis of parts: as many together as fit a block, chunk after chunk, checkpointed."""
+    count = partition.groups * partition.scenarios
+    if count <= partition.together:
+        return jax.vmap(function)(parts)
+    return jax.lax.map(jax.checkpoint(function), parts, batch_size=partition.together)  # pyright: ignore
+
+
+def _reshaped(sums: Sums, partition: Partition) -> Sums:
+    return jax.tree.map(lambda leaf: leaf.reshape(partition.groups, partition.scenarios, *leaf.shape[1:]), sums)

@@ -1,0 +1,1 @@
+"""Detectors: what an apparatus records of the particles that pass it."""

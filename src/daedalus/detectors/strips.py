@@ -1,0 +1,89 @@
+"""Strips: thin planes of strips that measure x and y of passing particles and deflect them."""
+
+from __future__ import annotations
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Key
+
+from daedalus.core import Derivative, Stage
+from daedalus.events import Events, Hits, Particles, normals, uniforms
+from daedalus.physics.particles import Particle
+from daedalus.physics.scattering import highland_variance
+
+BINARY_ERROR = 1.0 / np.sqrt(12.0)  # 1; standard deviation of a uniform distribution of width 1
+
+
+class StripPlanes(Stage):
+    """A row of thin planes, each with strips along x and along y, passed in the direction of +z.
+
+    Plane k measures, then deflects: each projected slope gets a Gaussian kick of variance `kick_variance`, so that the
+    particle crosses plane i at x_i = x + t z_i + sum over k of max(z_i - z_k, 0) kick_k. Planes may stand in any
+    order; small angles, so that slopes add and the path in a plane is its thickness. The real apparatus reports the
+    centre of the strip that was hit, and only inside the span. Its stand-in adds an error drawn uniformly from one
+    pitch: the same distribution where a particle's place within a strip is random (spread much wider than the pitch),
+    without edges. The stand-in's derivative is exact (pathwise) in z, pitch and thickness, except where two planes
+    meet; the real apparatus has none.
+    """
+
+    z: Float[Array, "plane"]  # position along the beam [m]
+    pitch: Float[Array, "plane"]  # distance between strips [m]
+    thickness: Float[Array, "plane"]  # of all material of the plane [radiation lengths]
+    span: float  # full width in x and y [m]
+    particle: Particle = eqx.field(static=True)  # what the beam is made of; sets beta
+    hard: bool = eqx.field(static=True, default=True)  # report centres of strips
+    label: str = eqx.field(static=True, default="telescope")  # of the hits
+
+    @property
+    def name(self) -> str:
+        """The stage's name, "strips:label"."""
+        return f"strips:{self.label}"
+
+    @property
+    def derivative(self) -> Derivative:
+        """None for real strips; biased for their stand-in, as far as the errors are not uniform."""
+        return Derivative.NONE if self.hard else Derivative.BIASED
+
+    def softened(self, softness: Float[Array, ""] | float | None) -> StripPlanes:
+        """The stand-in with uniform errors, whatever the softness [1], or the real strips for None."""
+        fields = (self.z, self.pitch, self.thickness, self.span, self.particle)
+        return StripPlanes(*fields, hard=softness is None, label=self.label)
+
+    def __call__(self, events: Events, *, key: Key[Array, ""]) -> Events:
+        """The events with hits of this label; the particles stay as they were before the first plane."""
+        planes, particles = len(self.z), events[Particles]
+        variance = kick_variance(self.thickness, self.particle.beta_momentum(particles.momentum))
+        kicks = jnp.sqrt(variance) * normals(key, events.index, 2 * planes).reshape(2, planes, -1)
+        lever = jnp.maximum(self.z[:, None] - self.z, 0.0)
+        straight = jnp.stack(particles.at_z(self.z[:, None]))
+        place = straight + jnp.einsum("ik,akn->ain", lever, kicks)
+        width = self.pitch[:, None]
+        if self.hard:
+            measured = width * (jnp.floor(place / width) + 0.5)
+            recorded = jnp.all(jnp.abs(place) < 0.5 * self.span, 0)
+        else:
+            draw = uniforms(key, events.index, 2 * planes, lane=1).reshape(2, planes, -1)
+            measured = place + width * (draw - 0.5)
+            recorded = jnp.ones(place.shape[1:], bool)
+        sigma = BINARY_ERROR * width * jnp.ones_like(place[0])
+        probability = recorded.astype(place.dtype)
+        return events.add(Hits(measured[0], measured[1], self.z, sigma, probability, recorded), self.label)
+
+
+def kick_variance(
+    thickness: Float[Array, "plane"], beta_momentum: Float[Array, "event"]
+) -> Float[Array, "plane event"]:
+    """Variance [rad2] of the projected kick in each of several planes that a particle passes.
+
+    Highland's formula for the *total* thickness (its logarithm is not additive), shared out in proportion to the
+    planes' thicknesses. Valid where `daedalus.physics.scattering.highland_variance` is, for the total; the derivative
+    is exact.
+
+    Args:
+        thickness: of each plane [radiation lengths].
+        beta_momentum: beta c p [GeV].
+    """
+    total = jnp.sum(thickness)
+    whole = highland_variance(jnp.broadcast_to(total, beta_momentum.shape), beta_momentum)
+    return thickness[:, None] / total * whole

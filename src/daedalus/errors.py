@@ -1,0 +1,33 @@
+"""The errors and warnings Daedalus raises: each text says what was found, what was expected, and the remedy."""
+
+
+class DaedalusError(Exception):
+    """Any misuse that Daedalus detects; its text says what was found, what was expected and the remedy."""
+
+
+class DesignError(DaedalusError):
+    """A design, a parameter or a space is not what it must be (unknown name, wrong unit, out of bounds)."""
+
+
+class StageError(DaedalusError):
+    """A stage of the chain cannot do its work (wrong input, wrong material, no derivative where one is needed)."""
+
+
+class ProblemError(DaedalusError):
+    """A problem is inconsistent or cannot be evaluated (nothing accepted, missing summaries, bad options)."""
+
+
+class OptimiserError(DaedalusError):
+    """An optimiser is asked for something it does not handle."""
+
+
+class StudyError(DaedalusError):
+    """A packaged study or problem is unknown or cannot be loaded."""
+
+
+class RunError(DaedalusError):
+    """A run cannot start, go on or be read (existing folder, non-finite objective, malformed configuration)."""
+
+
+class ValidityWarning(UserWarning):
+    """A law is used outside the range its source states; the text names the law and its range."""

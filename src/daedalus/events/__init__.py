@@ -1,0 +1,11 @@
+"""The nouns handed from room to room: particles, hits, tracks, scatterings, and the streams of random numbers they own."""
+
+from daedalus.events.hits import Hits
+from daedalus.events.momenta import Momenta
+from daedalus.events.particles import Particles
+from daedalus.events.record import Events, blank_events
+from daedalus.events.scatterings import Scatterings
+from daedalus.events.streams import normals, threefry_words, uniforms
+from daedalus.events.tracks import Tracks
+
+__all__ = ["Events", "Hits", "Momenta", "Particles", "Scatterings", "Tracks", "blank_events", "normals", "threefry_words", "uniforms"]

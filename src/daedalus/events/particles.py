@@ -1,0 +1,26 @@
+"""Particles: where they are, where they go, and their momentum."""
+
+from __future__ import annotations
+
+import equinox as eqx
+from jaxtyping import Array, Float
+
+
+class Particles(eqx.Module):
+    """Particles on their way, one per event, as a structure of arrays.
+
+    The frame is the study's, z upwards; a downward-going particle has uz < 0.
+    """
+
+    x: Float[Array, "event"]  # position [m]
+    y: Float[Array, "event"]  # position [m]
+    z: Float[Array, "event"]  # position [m]
+    ux: Float[Array, "event"]  # direction cosine [1]
+    uy: Float[Array, "event"]  # direction cosine [1]
+    uz: Float[Array, "event"]  # direction cosine [1]
+    momentum: Float[Array, "event"]  # [GeV]
+
+    def at_z(self, z: Float[Array, ""] | Float[Array, "event"] | float) -> tuple[Float[Array, "event"], ...]:
+        """The x and y [m] at which the straight line of each particle crosses height z [m]."""
+        run = (z - self.z) / self.uz
+        return self.x + run * self.ux, self.y + run * self.uy

@@ -1,0 +1,115 @@
+"""Designs as files: every parameter by name, with its value and unit."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from daedalus.core import Design, Entry, Problem, Space
+from daedalus.errors import DesignError
+from daedalus.execution.files import read_json, write_json
+from daedalus.units import dimension, unit
+
+
+def design_table(space: Space, design: Design) -> dict[str, dict[str, Any]]:
+    """All parameters of a design, frozen ones included, as {name: {"value": number, "unit": text}}.
+
+    Values are the shortest decimals that identify the number in its precision.
+    """
+    whole = _unfrozen(space)
+    values = np.asarray(whole.values(design))
+    shortest = lambda value, entry: float(str(values.dtype.type(value / unit(entry.unit))))
+    return {
+        e.name: {"value": shortest(v, e), "unit": e.unit} for e, v in zip(whole.entries, values, strict=True)
+    }
+
+
+def design_from_table(space: Space, table: Mapping[str, Any]) -> Design:
+    """The design a table describes; parameters it leaves out keep the values of the space's template.
+
+    A line is {"value": number, "unit": text} or a bare number in the data sheet's unit. A list of numbers fills all
+    elements of a field: "z" stands for z[0], z[1], ...
+
+    Raises:
+        DesignError: an unknown parameter, a unit of another kind, a value that is no number, or out of bounds.
+    """
+    whole = _unfrozen(space)
+    known = {entry.name: number for number, entry in enumerate(whole.entries)}
+    flat = np.array(whole.values(space.template), float)
+    for name, line in _elements(table, list(known)).items():
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
+            hint = f"Did you mean {', '.join(near)}?" if near else f"Known: {', '.join(list(known)[:12])} ..."
+            raise DesignError(f"unknown parameter {name!r}. {hint}")
+        flat[known[name]] = _quantity(whole.entries[known[name]], line)
+    design = whole.design(jnp.asarray((flat - whole.lower) / (whole.upper - whole.lower)))
+    whole.check(design)
+    return design
+
+
+def write_design(path: Path, problem: Problem, design: Design) -> None:
+    """Makes or replaces a design file, with the problem's name and version beside the parameters."""
+    parameters = design_table(problem.space, design)
+    write_json(path, {"problem": problem.name, "version": problem.version, "parameters": parameters})
+
+
+def read_design(path: Path, problem: Problem) -> Design:
+    """The design in a file, either as `write_design` makes it or as the bare table of parameters.
+
+    Raises:
+        RunError: the file is missing or malformed.
+        DesignError: it names an unknown parameter, a wrong unit, or a value out of bounds; the text names the file.
+    """
+    content = read_json(path)
+    table = content.get("parameters", content)
+    if not isinstance(table, dict):
+        raise DesignError(f"{path}: 'parameters' is {table!r}; expected a table {{name: {{value, unit}}}}.")
+    try:
+        return design_from_table(problem.space, table)
+    except DesignError as cause:
+        raise DesignError(f"{path}: {cause}") from cause
+
+
+def _unfrozen(space: Space) -> Space:
+    return dataclasses.replace(space, free=np.arange(len(space.every)))
+
+
+def _elements(table: Mapping[str, Any], known: list[str]) -> dict[str, Any]:
+    """The table with lists spread over the elements they fill."""
+    lines: dict[str, Any] = {}
+    for name, line in table.items():
+        values = line.get("value") if isinstance(line, Mapping) else line
+        names = [k for k in known if k.startswith(f"{name}[")]
+        if not isinstance(values, list) or not names:
+            lines[name] = line
+            continue
+        values = np.ravel(np.asarray(values, object)).tolist()
+        if len(values) != len(names):
+            raise DesignError(
+                f"{name} has {len(values)} values; expected {len(names)}: {names[0]} to {names[-1]}."
+            )
+        given = {"unit": line["unit"]} if isinstance(line, Mapping) and "unit" in line else {}
+        lines |= {k: {"value": value, **given} for k, value in zip(names, values, strict=True)}
+    return lines
+
+
+def _quantity(entry: Entry, line: Any) -> float:
+    """A table's line as a number in house units."""
+    value, given = (
+        (line.get("value"), line.get("unit", entry.unit)) if isinstance(line, Mapping) else (line, entry.unit)
+    )
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not np.isfinite(value):
+        raise DesignError(f"{entry.name} is {value!r}; expected a finite number in {entry.unit}.")
+    if not isinstance(given, str) or dimension(given) != dimension(entry.unit):
+        raise DesignError(
+            f"{entry.name} is given in {given!r}; expected {entry.unit!r} or a unit of the same kind."
+        )
+    if entry.kind != "continuous" and value != round(value):
+        raise DesignError(f"{entry.name} is {value}; expected a whole number.")
+    return float(value) * unit(given)

@@ -1,0 +1,1 @@
+"""Inference: from reconstructed events to the quantity wanted, with its uncertainty."""

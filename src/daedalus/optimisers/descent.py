@@ -1,0 +1,124 @@
+"""Descent: what all gradient optimisers share: starts, steps, bounds, schedules, clipping."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jaxtyping import Array, Float, Int, Key
+
+from daedalus.core import Evaluation, Gradient, Point, Proposal, Space, parameter_steps
+from daedalus.errors import OptimiserError
+from daedalus.optimisers.clipping import Clipping
+from daedalus.optimisers.schedules import Cosine, Geometric, Schedule
+from daedalus.optimisers.starts import starting_points
+
+STEPS_BY_ROUND = Cosine(1.0, 0.1)  # [1]; default: large moves first, small ones to settle
+SOFTNESS_BY_ROUND = Geometric(1.0, 0.1)  # [1]; default: wide relaxations first, nearly sharp ones at the end
+
+
+class DescentState(eqx.Module):
+    """Where a descent is: the points it asks for next, and its memory. A pytree of arrays."""
+
+    points: Point  # axis start first
+    memory: optax.OptState  # of the update rule
+    steps: Float[Array, "param"]  # step per free parameter [share of its range]
+    groups: Int[Array, "param"]  # number of the field a free parameter belongs to
+    round: Int[Array, ""]
+    rounds: Int[Array, ""]
+
+    @property
+    def done(self) -> Float[Array, ""]:
+        """Share of the rounds that is done: 0 in the first, 1 in the last [1]."""
+        return self.round.astype(self.steps.dtype) / jnp.maximum(self.rounds - 1, 1)
+
+
+class Descent(eqx.Module):
+    """The settings of a descent by gradients, and the parts of it that do not depend on the update rule."""
+
+    steps: Mapping[str, float]  # step per parameter name [house units of the parameter]
+    step_share: float  # step of the parameters not named [share of their range]
+    learned_rate: float  # learning rate of the learned leaves [1]
+    schedule: Schedule  # factor on steps and learning rate by round
+    softness: Schedule  # scale of the relaxations' widths by round
+    clip: Clipping | None
+    starts: int
+    spread: float | None  # of the starts beyond the first [share of range]; None: anywhere
+
+    def begin(
+        self,
+        space: Space,
+        start: Point,
+        rule: optax.GradientTransformation,
+        *,
+        key: Key[Array, ""],
+        rounds: int,
+    ) -> DescentState:
+        """The state before the first round.
+
+        Raises:
+            OptimiserError: a step for an unknown parameter, or a size that is not positive.
+        """
+        if not (self.step_share > 0 and self.learned_rate > 0):
+            raise OptimiserError(
+                f"step_share is {self.step_share} and learned_rate {self.learned_rate}; "
+                "expected positive numbers."
+            )
+        points = starting_points(start, self.starts, key=key, spread=self.spread)
+        sizes = parameter_steps(space, dict(self.steps))
+        sizes = np.where(np.isnan(sizes), self.step_share, sizes)
+        fields = [name.split("[")[0] for name in space.names]
+        groups = np.array([fields.index(field) for field in fields], np.int32)
+        return DescentState(
+            points=points,
+            memory=rule.init(points),  # pyright: ignore[reportArgumentType]
+            steps=jnp.asarray(sizes, start.cube.dtype),
+            groups=jnp.asarray(groups),
+            round=jnp.zeros((), jnp.int32),
+            rounds=jnp.asarray(rounds, jnp.int32),
+        )
+
+    def ask(self, state: DescentState) -> Proposal:
+        """The points of the round, with the softness the schedule has for it."""
+        return Proposal(state.points, self.softness(state.done))
+
+    def slope(self, state: DescentState, evaluation: Evaluation) -> Point:
+        """The gradients to descend: projected at active bounds, clipped, and per step instead of per range.
+
+        In these coordinates every parameter's own step has length one.
+
+        Raises:
+            OptimiserError: the evaluation has no gradient.
+        """
+        if evaluation.gradient is None:
+            raise OptimiserError("the evaluations hold no gradient; evaluate with gradient=True.")
+        found = evaluation.gradient
+        free = projected(found.value.cube, state.points.cube)
+        gradient = Gradient(Point(free, found.value.learned), found.covariance)
+        value = gradient.value if self.clip is None else jax.vmap(self.clip)(gradient)
+        return Point(value.cube * state.steps, value.learned)
+
+    def moved(self, state: DescentState, move: Point, memory: optax.OptState) -> DescentState:
+        """The state after a move of the cube [steps] and of the learned leaves [learning rates].
+
+        Places beyond a bound are put back onto it, exactly.
+        """
+        factor = self.schedule(state.done).astype(state.steps.dtype)
+        cube = jnp.clip(state.points.cube + factor * state.steps * move.cube, 0.0, 1.0)
+        learn = lambda leaf, change: leaf + (factor * self.learned_rate * change).astype(leaf.dtype)
+        learned = jax.tree.map(learn, state.points.learned, move.learned)
+        return DescentState(
+            Point(cube, learned), memory, state.steps, state.groups, state.round + 1, state.rounds
+        )
+
+
+def projected(
+    gradient: Float[Array, "*start param"], cube: Float[Array, "*start param"]
+) -> Float[Array, "*start param"]:
+    """The gradient without the components that would push a parameter out of the cube when descended."""
+    outwards = ((cube <= 0.0) & (gradient > 0)) | ((cube >= 1.0) & (gradient < 0))
+    return jnp.where(outwards, 0.0, gradient)

@@ -1,0 +1,1 @@
+"""Ground: numbers and laws of nature; no pipeline, no optimiser, no apparatus."""

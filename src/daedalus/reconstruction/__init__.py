@@ -1,0 +1,1 @@
+"""Reconstruction: from hits to tracks, directions and points of closest approach."""

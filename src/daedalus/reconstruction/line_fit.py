@@ -1,0 +1,64 @@
+"""The weighted straight-line fit, in closed form with its covariance."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Key
+
+from daedalus.core import Derivative, Stage
+from daedalus.events import Events, Hits, Tracks
+
+
+class LineFit(Stage):
+    """A straight line through the hits of one stack, in each projection, by weighted least squares.
+
+    With weights w = 1 / sigma^2 and zbar = sum w z / sum w, the line is x = xbar + t (z - zbar) with
+    xbar = sum w x / sum w, t = sum w (z - zbar) x / sum w (z - zbar)^2, var xbar = 1 / sum w and
+    var t = 1 / sum w (z - zbar)^2, uncorrelated at zbar (Bevington and Robinson, Data Reduction and Error Analysis,
+    3rd ed. 2003, section 6.3, about the weighted centre). Independent errors; heights are exact. The derivative is
+    that of the closed form: for hits on an exact line it is zero with respect to the heights.
+    Tracks with fewer than two recorded hits are not found. The probability is that of at least two recorded hits.
+    """
+
+    label: str = eqx.field(static=True)
+    derivative: ClassVar[Derivative] = Derivative.EXACT
+
+    @property
+    def name(self) -> str:
+        """The stage's name, "line_fit:label"."""
+        return f"line_fit:{self.label}"
+
+    def __call__(self, events: Events, *, key: Key[Array, ""]) -> Events:
+        """The events with tracks of this label."""
+        return events.add(line_fit(events[Hits, self.label]), self.label)
+
+
+def line_fit(hits: Hits) -> Tracks:
+    """The tracks fitted to hits; see `LineFit`."""
+    centre = jnp.mean(hits.z)
+    weight = jnp.where(hits.recorded, 1.0 / hits.sigma**2, 0.0)
+    scale = jnp.maximum(jnp.sum(weight, 0), 1e-30)
+    share = weight / scale
+    height = hits.z[:, None] - centre
+    mean_height = jnp.sum(share * height, 0)
+    arm = height - mean_height
+    spread = jnp.sum(share * arm**2, 0)
+    found = (jnp.sum(hits.recorded, 0) >= 2) & (spread > 1e-10)
+    safe = jnp.where(found, spread, 1.0)
+    x, y = jnp.sum(share * hits.x, 0), jnp.sum(share * hits.y, 0)
+    tx = jnp.sum(share * arm * (hits.x - x), 0) / safe
+    ty = jnp.sum(share * arm * (hits.y - y), 0) / safe
+    chance = at_least_two(hits.probability)
+    nothing = jnp.zeros_like(x)
+    return Tracks(x, y, tx, ty, centre + mean_height, 1.0 / scale, 1.0 / (scale * safe), nothing, found, chance)
+
+
+def at_least_two(probability: Float[Array, "plane event"]) -> Float[Array, "event"]:
+    """The probability that at least two of several independent hits are recorded [1]."""
+    none, one = jnp.ones_like(probability[0]), jnp.zeros_like(probability[0])
+    for p in probability:
+        none, one = none * (1.0 - p), one * (1.0 - p) + none * p
+    return 1.0 - none - one

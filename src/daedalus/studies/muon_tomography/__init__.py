@@ -1,0 +1,16 @@
+"""Muon-scattering tomography: what is inside something that only cosmic muons can pass."""
+
+from daedalus.core.study import Offer, Study
+
+STUDY = Study(
+    name="muon_tomography",
+    doc="what is inside something that only cosmic muons can pass",
+    offers={
+        "ladle_fill_level": Offer(
+            doc="fill level of a steel ladle by scattering of cosmic muons",
+            problem="daedalus.studies.muon_tomography.problem:ladle_fill_level",
+            recipe="daedalus.studies.muon_tomography.problem:ladle_recipe",
+            figures="daedalus.studies.muon_tomography.figures:ladle_figures",
+        )
+    },
+)

@@ -1,0 +1,129 @@
+"""The fill level by maximum likelihood: how well each level explains the deflection and offset of every muon."""
+
+from __future__ import annotations
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, PyTree
+
+from daedalus.core import Summaries
+from daedalus.events import Events, Momenta, Tracks
+from daedalus.geometry import Box, crossing
+from daedalus.inference.likelihood_scan import posterior_mean
+from daedalus.physics.particles import muon
+from daedalus.physics.scattering import highland_variance
+from daedalus.studies.muon_tomography.scenario import FLOOR, RIM, SIDE, SLAG, WALL, filling_properties
+from daedalus.units import cm
+
+NODES = np.arange(50.0, 140.1, 2.5) * cm  # hypotheses, from the ladle's inner floor to its rim [m]
+_SLAG_NODES = round(SLAG / (NODES[1] - NODES[0]))  # the slag's surface in steps of the grid
+OUTLIERS, OUTLIER_SCALE = 0.02, 3.0  # share of muons in a wide component, and its spread over that of the core [1]
+
+
+class LevelLikelihood(eqx.Module):
+    """The log-likelihood of every level: a sum over muons of the density of (angle, offset) in both projections.
+
+    A muon's path through the ladle is known from its upper track. For each hypothesis it gives the thickness and
+    the moments of the scattering power in closed form, hence the covariance of deflection and offset (the same
+    formulae as in `daedalus.transport.multiple_scattering`), to which that of the two tracks is added. A wide
+    component makes it robust. It knows the ladle's walls, the materials, the slag's thickness and the hits; the true
+    level enters nowhere.
+    """
+
+    loss_per_thickness: float = eqx.field(static=True, default=0.0)  # mean energy loss [GeV per radiation length]
+
+    def __call__(self, events: Events, earlier: PyTree) -> Float[Array, "node"]:
+        """The log-likelihood at every node [1]."""
+        upper, lower = events[Tracks, "upper"], events[Tracks, "lower"]
+        found = upper.found & lower.found
+        weight = jnp.where(found, events.effective_weight * upper.probability * lower.probability, 0.0)
+        secant = jnp.sqrt(1.0 + upper.tx**2 + upper.ty**2)
+        moments = _moments(upper, secant)
+        variance = self._variance(moments[0], events[Momenta].value)
+        scatter = tuple(variance * moment for moment in moments)
+        distance, log_determinant = 0.0, 0.0
+        for angle, offset, errors in _deviations(upper, lower, secant):
+            c, s, o = (term + error for term, error in zip(scatter, errors, strict=True))
+            determinant = jnp.maximum(c * o - s * s, 1e-6 * c * o)  # never below rounding
+            distance = distance + (angle**2 * o - 2.0 * angle * offset * s + offset**2 * c) / determinant
+            log_determinant = log_determinant + jnp.log(determinant)
+        wide = OUTLIERS / OUTLIER_SCALE**4
+        density = (1.0 - OUTLIERS) * jnp.exp(-0.5 * distance) + wide * jnp.exp(-0.5 * distance / OUTLIER_SCALE**2)
+        log_density = jnp.log(density + 1e-30) - 0.5 * log_determinant
+        return jnp.sum(jnp.where(weight > 0, weight * log_density, 0.0), axis=1)
+
+    def _variance(self, thickness: Float[Array, "node event"], momentum: Float[Array, "event"]):
+        """Variance of the plane angle per radiation length of the path [rad2]."""
+        energy = jnp.sqrt(momentum**2 + muon.mass**2)
+        before = momentum**2 / energy
+        late = jnp.maximum(energy - self.loss_per_thickness * thickness, 1.5 * muon.mass)
+        after = (late**2 - muon.mass**2) / late
+        return highland_variance(thickness, 1.0) / (thickness * before * after)
+
+
+def likelihood_level(summaries: Summaries) -> Float[Array, "scenario"]:
+    """The posterior mean of the level under a flat prior from the ladle's floor to its rim [m]."""
+    return posterior_mean(summaries["likelihood"], NODES)[0]
+
+
+def _moments(upper: Tracks, secant: Float[Array, "event"]) -> tuple[Float[Array, "node event"], ...]:
+    """Moments of the inverse radiation length along the path about the ladle's bottom, for every level.
+
+    With h = z - FLOOR, A_k = secant^(k+1) sum over fillings of (h_top^(k+1) - h_bottom^(k+1)) / ((k+1) X0).
+    """
+    wall, melt, slag, rest = (float(power) for power in filling_properties()[0])
+    outer, inner = _heights(upper, 0.0), _heights(upper, WALL)
+    surface = jnp.clip(jnp.asarray(_surfaces(), outer[0].dtype)[:, None] - FLOOR, inner[0], inner[1])
+    nodes = len(NODES)
+    moments = []
+    for order in (1, 2, 3):
+        scale = secant**order / order
+        outside = wall * (outer[1] ** order - outer[0] ** order - inner[1] ** order + inner[0] ** order)
+        fixed = outside + rest * inner[1] ** order - melt * inner[0] ** order
+        powers = surface**order
+        filled = (melt - slag) * powers[:nodes] + (slag - rest) * powers[_SLAG_NODES:]
+        moments.append(scale * (fixed + filled))
+    return jnp.maximum(moments[0], 1e-4), moments[1], moments[2]
+
+
+def _surfaces() -> np.ndarray:
+    step = NODES[1] - NODES[0]
+    return np.concatenate([NODES, NODES[-1] + step * np.arange(1, _SLAG_NODES + 1)])
+
+
+def _heights(upper: Tracks, wall: float) -> tuple[Float[Array, "event"], Float[Array, "event"]]:
+    """Between which heights above the ladle's bottom a track's line is inside walls of a thickness [m]."""
+    lower_corner = jnp.array([wall, wall, FLOOR + wall])
+    box = Box(lower_corner, jnp.array([SIDE - wall, SIDE - wall, RIM]))
+    one = jnp.ones_like(upper.x)
+    near, far = crossing(box, (upper.x, upper.y, upper.z * one), (upper.tx, upper.ty, one))
+    return tuple(jnp.clip(upper.z + end - FLOOR, 0.0, RIM - FLOOR) for end in (near, far))  # pyright: ignore
+
+
+def _deviations(upper: Tracks, lower: Tracks, secant: Float[Array, "event"]):
+    """Angle and offset of the lower track against the upper one in its own frame, with their errors, twice.
+
+    In the plane of the inclination and across it; the angle counts along the motion, downwards, and the offset at
+    the ladle's bottom, across the upper track.
+    """
+    slope = jnp.sqrt(jnp.maximum(secant**2 - 1.0, 1e-12))
+    radial, tangent = (upper.tx / slope, upper.ty / slope), (-upper.ty / slope, upper.tx / slope)
+    reach_upper, reach_lower = FLOOR - upper.z, FLOOR - lower.z
+    turn = (lower.tx - upper.tx, lower.ty - upper.ty)
+    shift = (
+        lower.x + reach_lower * lower.tx - upper.x - reach_upper * upper.tx,
+        lower.y + reach_lower * lower.ty - upper.y - reach_upper * upper.ty,
+    )
+    angle_error = upper.var_slope + lower.var_slope
+    mixed_error = sum(t.covariance + r * t.var_slope for t, r in ((upper, reach_upper), (lower, reach_lower)))
+    offset_error = sum(
+        t.var_position + r * (2.0 * t.covariance + r * t.var_slope)
+        for t, r in ((upper, reach_upper), (lower, reach_lower))
+    )
+    cosine = 1.0 / secant
+    for axis, foreshortening in ((radial, cosine), (tangent, 1.0)):
+        angle = -(turn[0] * axis[0] + turn[1] * axis[1]) * cosine * foreshortening
+        offset = (shift[0] * axis[0] + shift[1] * axis[1]) * foreshortening
+        scale = foreshortening**2
+        yield angle, offset, (angle_error * cosine**2 * scale, -mixed_error * cosine * scale, offset_error * scale)

@@ -1,0 +1,182 @@
+"""The beam telescope: where to put planes of strips, how fine and how thick, to point back at a target."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int, Key
+
+from daedalus.core import Metric, Objective, Pipeline, Problem, Recipe, Scenarios, Summaries
+from daedalus.detectors.strips import BINARY_ERROR, StripPlanes, kick_variance
+from daedalus.errors import ProblemError
+from daedalus.events import Events, Particles, Tracks
+from daedalus.optimisers import Adam
+from daedalus.physics.materials import material
+from daedalus.physics.particles import pion
+from daedalus.reconstruction.scattered_line_fit import ScatteredLineFit, line_estimate
+from daedalus.sources.beam import Beam
+from daedalus.studies.tracking.cost import channels, cost
+from daedalus.studies.tracking.design import TelescopeDesign
+from daedalus.units import EUR, cm, kEUR, mm, mrad, um
+
+SPAN = 10 * cm  # full width of every plane, five standard deviations of the beam at the far end
+SPOT = 3 * mm  # standard deviation of the beam in the target
+DIVERGENCE = 10 * mrad  # standard deviation of the slopes; spreads particles over many strips
+TARGET = 0.0  # position of the target [m]
+MOMENTA = (1.0, 10.0)  # range of the beam's momentum [GeV]
+PLANES = (2, 12)  # fewest that make a line, most that fit on the table
+IMPACT_SCALE = 2 * um  # a change of the impact resolution that matters
+COST_SCALE = 5 * kEUR  # a change of the cost that matters
+BOX = 3 * cm  # depth of the box a plane is mounted in, and so the least distance of two planes
+CROWDING_SCALE = 0.02  # a violation that matters: two planes nearer than 0.86 of a box's depth
+_TINY = 1e-18  # m2; floor of a variance, so that the root of an empty scenario has a derivative
+
+
+class BeamEnergy(eqx.Module):
+    """The truth of one scenario: the momentum the beam is set to, known to the fit."""
+
+    momentum: Float[Array, "*scenario"]  # [GeV]
+
+
+def telescope(planes: int = 5, momentum: float | None = None) -> Problem:
+    """The problem of a telescope of so many planes.
+
+    Args:
+        planes: number of planes [1]; four to six are usual.
+        momentum: one momentum of the beam [GeV]; by default 1 to 10 GeV, stratified and uniform in the logarithm.
+
+    Raises:
+        ProblemError: fewer than two planes or more than twelve, or a momentum that is not positive.
+    """
+    if not PLANES[0] <= planes <= PLANES[1]:
+        raise ProblemError(f"{planes} planes; expected {PLANES[0]} to {PLANES[1]}. Choose a number in between.")
+    if momentum is not None and not 0.0 < momentum < np.inf:
+        raise ProblemError(f"the momentum is {momentum} GeV; expected a positive number, or None for 1 to 10 GeV.")
+    draw = log_uniform_momentum if momentum is None else partial(fixed_momentum, momentum)
+    return Problem(
+        name="tracking/telescope",
+        start=evenly_spaced(planes, nearest=30 * cm, pitch=150 * um, thickness=400 * um),
+        build=build,
+        objectives=(
+            Objective("impact", impact, "um", IMPACT_SCALE, doc="error of the position in the target, mean over momenta"),
+            Objective("cost", telescope_cost, "EUR", COST_SCALE, doc="channels and silicon"),
+            Objective("crowding", crowding, "1", CROWDING_SCALE, doc="planes nearer to each other than their boxes allow"),
+        ),
+        metrics=(
+            Metric("impact_expected", impact_expected, "um", doc="the same from the closed form, uniform errors"),
+            Metric("impact_rms", impact_rms, "um", doc="root of the mean square over momenta: soft momenta dominate"),
+            Metric("channels", telescope_channels, "1", doc="number of strips that are read out"),
+        ),
+        scenarios=Scenarios(draw, 64 if momentum is None else 1, random=False),
+        doc="impact resolution and cost of a beam telescope of silicon strips",
+        events=128 if momentum is None else 4096,
+        references={"even": evenly_spaced(planes, nearest=8 * cm, pitch=50 * um, thickness=300 * um)},
+        physics=(
+            f"beam of {pion.name}s, {MOMENTA[0]:g} to {MOMENTA[1]:g} GeV" if momentum is None else f"beam of {momentum} GeV",
+            "multiple scattering in the silicon of the planes: Highland's formula with the total path",
+            "strips of binary readout; no air, no cooling, no inefficiency",
+        ),
+    )
+
+
+def telescope_recipe(problem: Problem) -> Recipe:
+    """How the telescope is best run: Adam from one start, 120 rounds."""
+    steps = {"z": 4 * cm, "pitch": 6 * um, "thickness": 12 * um}
+    single = problem.scenarios.count == 1
+    return Recipe(
+        optimiser=Adam(steps=steps),
+        rounds=120,
+        events=4096 if single else 128,
+        scenarios=1 if single else 64,
+        scoring_scenarios=1 if single else 256,
+    )
+
+
+def evenly_spaced(planes: int, *, nearest: float, pitch: float, thickness: float) -> TelescopeDesign:
+    """A telescope of equal planes, evenly spaced up to the end of the table.
+
+    Args:
+        planes: how many [1].
+        nearest: distance of the first from the target [m].
+        pitch: of all planes [m].
+        thickness: of all planes [m].
+    """
+    z = jnp.linspace(nearest, 60 * cm, planes)
+    return TelescopeDesign(z=z, pitch=jnp.full(planes, pitch), thickness=jnp.full(planes, thickness))
+
+
+def build(design: TelescopeDesign, truth: BeamEnergy) -> Pipeline:
+    """The pipeline of a telescope in a beam: beam, strips, fit; and the sum of squared errors in the target."""
+    thickness = design.thickness / material("silicon").X0
+    fit = ScatteredLineFit(design.z, BINARY_ERROR * design.pitch, kicks(design, truth.momentum), TARGET)
+    strips = StripPlanes(design.z, design.pitch, thickness, SPAN, pion)
+    return Pipeline([Beam(truth.momentum, SPOT, DIVERGENCE, TARGET), strips, fit], {"squared_error": squared_error})
+
+
+def kicks(design: TelescopeDesign, momentum: Float[Array, ""]) -> Float[Array, "plane"]:
+    """Variance of the projected scattering angle in each plane [rad2], at a momentum [GeV]."""
+    thickness = design.thickness / material("silicon").X0
+    return kick_variance(thickness, pion.beta_momentum(jnp.asarray(momentum)[None]))[:, 0]
+
+
+def squared_error(events: Events, earlier: dict[str, Array]) -> Float[Array, ""]:
+    """The weighted sum over events of the squared error in the target, mean of x and y [m2]."""
+    (x, y), tracks = events[Particles].at_z(TARGET), events[Tracks, "telescope"]
+    square = 0.5 * ((tracks.x - x) ** 2 + (tracks.y - y) ** 2)
+    return jnp.sum(jnp.where(events.alive, events.effective_weight * square, 0.0))
+
+
+def resolution(design: TelescopeDesign, momentum: Float[Array, ""]) -> Float[Array, ""]:
+    """The law: standard deviation [m] of the position in the target at a momentum [GeV], in closed form."""
+    estimate = line_estimate(design.z, BINARY_ERROR * design.pitch, kicks(design, momentum), TARGET)
+    return jnp.sqrt(estimate.covariance[0, 0])
+
+
+def impact(design: TelescopeDesign, summaries: Summaries, truths: BeamEnergy) -> Float[Array, ""]:
+    """Root-mean-square error of the position in the target, averaged over momenta [m]."""
+    return summaries.mean(jnp.sqrt(_variance(summaries)))
+
+
+def impact_rms(design: TelescopeDesign, summaries: Summaries, truths: BeamEnergy) -> Float[Array, ""]:
+    """Root of the mean square error of the position in the target over all momenta [m]."""
+    return jnp.sqrt(summaries.mean(_variance(summaries)))
+
+
+def impact_expected(design: TelescopeDesign, summaries: Summaries, truths: BeamEnergy) -> Float[Array, ""]:
+    """The closed-form `resolution`, averaged over the same momenta as `impact` [m]."""
+    return summaries.mean(jax.vmap(lambda p: resolution(design, p))(truths.momentum))
+
+
+def telescope_cost(design: TelescopeDesign, summaries: Summaries, truths: BeamEnergy) -> Float[Array, ""]:
+    """Price of the telescope [EUR]."""
+    return cost(design, SPAN) * EUR
+
+
+def crowding(design: TelescopeDesign, summaries: Summaries, truths: BeamEnergy) -> Float[Array, ""]:
+    """How far planes overlap: sum over neighbours of max(1 - distance / depth of a box, 0)^2, zero if none do [1]."""
+    distance = jnp.diff(jnp.sort(design.z))
+    return jnp.sum(jnp.maximum(1.0 - distance / BOX, 0.0) ** 2)
+
+
+def telescope_channels(design: TelescopeDesign, summaries: Summaries, truths: BeamEnergy) -> Float[Array, ""]:
+    """Number of channels of the telescope [1]."""
+    return channels(design, SPAN)
+
+
+def log_uniform_momentum(key: Key[Array, ""], index: Int[Array, ""], count: int) -> BeamEnergy:
+    """The beam of scenario ``index`` of ``count``: log p uniform within the scenario's stratum."""
+    share = (index + jax.random.uniform(key)) / count
+    return BeamEnergy(MOMENTA[0] * (MOMENTA[1] / MOMENTA[0]) ** share)
+
+
+def fixed_momentum(momentum: float, key: Key[Array, ""], index: Int[Array, ""], count: int) -> BeamEnergy:
+    """The beam of one momentum [GeV]."""
+    return BeamEnergy(jnp.asarray(momentum, jnp.result_type(float)))
+
+
+def _variance(summaries: Summaries) -> Float[Array, "scenario"]:
+    return jnp.maximum(summaries["squared_error"] / jnp.maximum(summaries.accepted, 1e-30), _TINY)

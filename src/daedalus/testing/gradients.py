@@ -1,0 +1,195 @@
+"""The check of a problem's gradient: its value against finite differences, its bias, its spread."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Key
+
+from daedalus.core import Derivative, Design, Partition, Point, Problem
+from daedalus.errors import DesignError
+from daedalus.testing.report import require
+from daedalus.units import unit
+
+_STEPS = {
+    "float64": (2e-5, 1e-6),
+    "float32": (2e-2, 5e-2),
+}  # [share of range]; step of differences, tolerance
+_SMALL = 1e-3  # [1]; derivatives below this share of the largest are compared with that share
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class GradientReport:
+    """A gradient compared with finite differences, per parameter; derivatives are of the machine's loss.
+
+    The bias is the relaxed gradient minus finite differences of the real apparatus (NaN where not asked for).
+    """
+
+    names: tuple[str, ...]
+    units: tuple[str, ...]  # the parameters'; derivatives are per unit
+    derivative: np.ndarray  # by automatic differentiation
+    difference: np.ndarray  # by finite differences of the same function, with the same random numbers
+    relative: np.ndarray  # |derivative - difference| / size [1]
+    spread: np.ndarray  # standard deviation over independent keys
+    bias: np.ndarray  # mean over keys
+    bias_error: np.ndarray  # standard error of the bias
+
+    def __str__(self) -> str:
+        head = f"{'parameter':24s} {'derivative':>13s} {'difference':>13s} {'relative':>9s} {'spread':>10s} {'bias':>22s}"
+        numbers = (self.derivative, self.difference, self.relative, self.spread, self.bias, self.bias_error)
+        rows = []
+        for name, per, *row in zip(self.names, self.units, *numbers, strict=True):
+            bias = "" if np.isnan(row[4]) else f"{row[4]:+.3g} +- {row[5]:.2g}"
+            label = f"{name} [1/{per}]"
+            rows.append(f"{label:24s} {row[0]:13.6g} {row[1]:13.6g} {row[2]:9.1e} {row[3]:10.3g} {bias:>22s}")
+        return "\n".join([head, *rows])
+
+
+def check_gradient(
+    problem: Problem,
+    design: Design | None = None,
+    *,
+    key: Key[Array, ""],
+    events: int,
+    scenarios: int | None = None,
+    softness: float = 1.0,
+    names: Sequence[str] = (),
+    keys: int = 4,
+    real: bool = False,
+    real_step: float = 0.02,
+    tolerance: float | None = None,
+) -> GradientReport:
+    """Compares a problem's gradient with finite differences of the same smooth function and random numbers.
+
+    Differences are central and of fourth order, in the unit cube; the design is moved inside the bounds by two
+    steps. Where a stage is noisy (score function) the value of one key says nothing and is not held against it.
+
+    Args:
+        problem: the task.
+        design: where; the problem's start by default.
+        key: decides all random numbers.
+        events: particles per scenario [1].
+        scenarios: scenarios of an evaluation [1].
+        softness: scale of the relaxations' widths [1].
+        names: parameters to compare, "z" for all z[...]; all by default.
+        keys: independent evaluations for the spread, and for the bias [1].
+        real: also measure the bias against finite differences of the real apparatus.
+        real_step: step of these differences [share of range].
+        tolerance: largest relative difference [1]; 1e-6 in float64, 0.05 in float32 by default.
+
+    Raises:
+        ConformanceError: the gradient is not finite, or differs by more than the tolerance.
+        DesignError: an unknown parameter.
+    """
+    space = problem.space
+    partition = problem.partition(events, scenarios)
+    point = space.point(problem.start if design is None else design)
+    step, allowed = _STEPS[str(point.cube.dtype)]
+    point = Point(jnp.clip(point.cube, 2 * step, 1 - 2 * step), point.learned)
+    chosen = _chosen(problem, names)
+    slopes = _slopes(problem, point, key, partition, softness=softness, keys=keys)
+    require(np.isfinite(slopes).all(), "the gradient is not finite", "finite numbers",
+            "problem.first_non_finite names the stage.")  # fmt: skip
+    loss = _loss(problem, partition, softness)
+    difference = _differences(loss, point, key, chosen, (-2 * step, -step, step, 2 * step))
+    difference = np.asarray(difference @ np.array([1, -8, 8, -1]) / (12 * step))
+    derivative = slopes[0][chosen]
+    floor = _SMALL * max(float(np.max(np.abs(difference), initial=0.0)), 1e-12)
+    relative = np.abs(derivative - difference) / np.maximum(np.abs(difference), floor)
+    flags = problem.pipeline(space.design(point), key=key, softness=softness).derivative
+    bias, bias_error = np.full((2, len(chosen)), np.nan)
+    if real:
+        bias, bias_error = _bias(problem, point, key, partition, slopes=slopes, chosen=chosen, step=real_step)
+    scale = (space.upper - space.lower)[chosen] / np.array([unit(space.entries[i].unit) for i in chosen])
+    report = GradientReport(
+        tuple(space.names[i] for i in chosen), tuple(space.entries[i].unit for i in chosen), derivative / scale,
+        difference / scale, relative, np.std(slopes, 0, ddof=1)[chosen] / scale if keys > 1 else np.full(len(chosen), np.nan),
+        bias / scale, bias_error / scale,
+    )  # fmt: skip
+    limit = allowed if tolerance is None else tolerance
+    if not flags & (Derivative.NOISY | Derivative.NONE):
+        worst = int(np.argmax(relative)) if len(chosen) else 0
+        require(np.all(relative <= limit), f"the derivative by {report.names[worst] if chosen else ''} is off:\n{report}",
+                f"agreement with finite differences to {limit:g}", "Look at the stages that parameter enters.")  # fmt: skip
+    return report
+
+
+def _chosen(problem: Problem, names: Sequence[str]) -> list[int]:
+    known = problem.space.names
+    for name in names:
+        if not any(_is_part(entry, name) for entry in known):
+            raise DesignError(f"no free parameter is called {name!r}; expected one of {', '.join(known)}.")
+    return [i for i, entry in enumerate(known) if not names or any(_is_part(entry, name) for name in names)]
+
+
+def _is_part(entry: str, name: str) -> bool:
+    return entry == name or entry.startswith((name + "[", name + "."))
+
+
+def _loss(
+    problem: Problem, partition: Partition, softness: float | None
+) -> Callable[[Point, Key[Array, ""]], Array]:
+    return lambda point, key: (
+        problem.measure(point, key=key, partition=partition, softness=softness, gradient=False).loss
+    )
+
+
+def _slopes(
+    problem: Problem, point: Point, key: Key[Array, ""], partition: Partition, *, softness: float, keys: int
+) -> np.ndarray:
+    """Gradients in the cube for several keys, the given one first, shape (key, param)."""
+
+    @eqx.filter_jit
+    def slope(each: Key[Array, ""]) -> Array:
+        found = problem.measure(
+            point, key=each, partition=partition, softness=softness, gradient=True
+        ).gradient
+        assert found is not None
+        return found.value.cube
+
+    return np.stack([np.asarray(slope(each)) for each in _keys(key, keys)])
+
+
+def _keys(key: Key[Array, ""], count: int) -> list[Key[Array, ""]]:
+    return [key, *(jax.random.fold_in(key, number) for number in range(1, count))]
+
+
+def _differences(
+    loss: Callable[[Point, Key[Array, ""]], Array],
+    point: Point,
+    key: Key[Array, ""],
+    chosen: list[int],
+    steps: tuple[float, ...],
+) -> Float[Array, "chosen step"]:
+    """The loss with one parameter at a time moved by the given steps [share of range]."""
+
+    @eqx.filter_jit
+    def moved(number: Array, each: Key[Array, ""]) -> Array:
+        at = lambda step: loss(Point(point.cube.at[number].add(step), point.learned), each)
+        return (
+            jnp.stack([at(step) for step in steps]) if len(steps) < 3 else jax.lax.map(at, jnp.asarray(steps))
+        )
+
+    return jnp.stack([moved(jnp.asarray(i), key) for i in chosen]) if chosen else jnp.zeros((0, len(steps)))
+
+
+def _bias(
+    problem: Problem, point: Point, key: Key[Array, ""], partition: Partition, *, slopes: np.ndarray, chosen: list[int],
+    step: float,
+) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+    """Mean and standard error, over keys, of the relaxed gradient minus differences of the real apparatus."""
+    inside = Point(jnp.clip(point.cube, step, 1 - step), point.learned)
+    real = _loss(problem, partition, None)
+    rows = []
+    for each in _keys(key, len(slopes)):
+        behind, ahead = np.asarray(_differences(real, inside, each, chosen, (-step, step))).T
+        rows.append((ahead - behind) / (2 * step))
+    off = slopes[:, chosen] - np.stack(rows)
+    return np.mean(off, 0), np.std(off, 0, ddof=1) / np.sqrt(len(off)) if len(off) > 1 else np.full(
+        len(chosen), np.nan
+    )

@@ -1,0 +1,1 @@
+"""Transport: what matter and fields do to particles on their way."""

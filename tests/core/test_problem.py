@@ -1,0 +1,206 @@
+"""Problems: blocks, errors, gradients, empty scenarios."""
+
+import dataclasses
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from core.toys import OBJECTIVES, Coin, Position, Ruler, Shutter, Source, Window, build, first, limited, miss, place, ruler
+from core.toys import ruler_problem
+
+from daedalus.core import Derivative, Objective, Partition, Pipeline, Problem, Scenarios, Status
+from daedalus.errors import ProblemError, StageError
+from daedalus.events import blank_events
+
+KEY = jax.random.key(4)
+
+
+def measured(problem, partition, key=KEY, softness=1.0):
+    point = problem.space.point(problem.start)
+    return eqx.filter_jit(
+        lambda p, k: problem.measure(p, key=k, partition=partition, softness=softness, gradient=True)
+    )(point, key)
+
+
+# ------------------------------------------------------------------ blocks
+
+
+@pytest.mark.parametrize(("wide", "tolerance"), [(True, 1e-12), (False, 1e-5)])
+def test_blocked_gradient_equals_unblocked(wide, tolerance):
+    with jax.enable_x64(wide):
+        problem, key = ruler_problem(), jax.random.key(4)
+        whole = measured(problem, Partition(10_000, 2, 1, 10_000), key)
+        for partition in (Partition(10_000, 2, 1, 700), Partition(10_000, 2, 16, 200)):
+            cut = measured(problem, partition, key)
+            assert cut.loss.dtype == jnp.result_type(float)
+            for a, b in zip(jax.tree.leaves(cut.gradient.value), jax.tree.leaves(whole.gradient.value), strict=True):
+                assert np.allclose(a, b, rtol=tolerance, atol=tolerance * np.max(np.abs(b)))
+            assert np.allclose(cut.loss, whole.loss, rtol=tolerance)
+
+
+def test_partition_covers_every_event_once():
+    for partition in (Partition(101, 1, 16, 4), Partition(7, 1, 7, 100), Partition(1000, 2, 1, 333)):
+        index = np.asarray(partition.index()).ravel()
+        assert sorted(index[index < partition.events]) == list(range(partition.events))
+
+
+def test_events_keep_their_numbers_whatever_the_batch():
+    chain = Pipeline([Source(jnp.asarray(0.0)), Coin()], {"first": first})
+    whole = chain.events(jnp.arange(50), 50, key=KEY)
+    part = chain.events(jnp.array([40, 3, 17, 60]), 50, key=KEY)
+    assert (part[Position].x[:3] == whole[Position].x[jnp.array([40, 3, 17])]).all()
+    assert (part.alive[:3] == whole.alive[jnp.array([40, 3, 17])]).all()
+    assert not part.alive[3]
+
+
+def test_stages_of_other_names_draw_other_numbers():
+    class Second(Source):
+        pass
+
+    one = Source(jnp.asarray(0.0))(blank_events(jnp.arange(9, dtype=jnp.uint32)), key=KEY)
+    chain = Pipeline([Source(jnp.asarray(0.0))], {"first": first}).events(jnp.arange(9), 9, key=KEY)
+    assert (one[Position].x != chain[Position].x).all()
+
+
+# ------------------------------------------------------------------ errors
+
+
+def mean_problem(events):
+    mean = lambda design, s, truths: s.mean(s["first"]["x"] / s.accepted)
+    chain = lambda design, truth: Pipeline([Source(jnp.zeros(()))], {"first": first})
+    return Problem("mean", ruler(), chain, (Objective("mean", mean, "m"),), events=events)
+
+
+def test_jackknife_error_of_a_mean_is_its_analytic_error():
+    problem, events = mean_problem(1600), 1600
+    errors = [problem.evaluate(problem.start, key=jax.random.key(k)).errors["mean"] for k in range(40)]
+    # 16 groups: each variance has relative standard deviation sqrt(2 / 15), their mean sqrt(2 / 15 / 40) = 6 %
+    assert np.mean(np.square(errors)) * events == pytest.approx(1.0, abs=4 * 0.06)
+
+
+def test_jackknife_over_random_scenarios():
+    draw = lambda key, index, count: jax.random.normal(key)
+    mean = lambda design, s, truths: s.mean(truths + 0 * s.accepted)
+    chain = lambda design, truth: Pipeline([Source(truth)], {"first": first})
+    problem = Problem("truths", ruler(), chain, (Objective("m", mean),), scenarios=Scenarios(draw, 64), events=2)
+    found = [problem.evaluate(problem.start, key=jax.random.key(k)) for k in range(40)]
+    assert np.mean([float(f.errors["m"]) ** 2 for f in found]) * 64 == pytest.approx(1.0, abs=4 * 0.06)
+
+
+def test_gradient_covariance_covers_repeated_keys():
+    problem = ruler_problem()
+    partition = problem.partition(400)
+    point = problem.space.point(problem.start)
+    run = eqx.filter_jit(
+        jax.vmap(lambda k: problem.measure(point, key=k, partition=partition, softness=1.0, gradient=True).gradient)
+    )
+    found = run(jax.random.split(jax.random.key(1), 400))
+    slopes = np.asarray(found.value.cube)[:, :2]
+    claimed = np.mean(np.asarray(found.covariance), 0)[:2, :2]
+    ratio = np.diag(np.cov(slopes.T)) / np.diag(claimed)
+    # 400 keys: the variance of the slopes is known to sqrt(2 / 399) = 7 %
+    assert np.allclose(ratio, 1.0, atol=4 * 0.08)
+    centred = (slopes - slopes.mean(0)) / np.sqrt(np.diagonal(np.asarray(found.covariance), axis1=1, axis2=2)[:, :2])
+    # Student's t with 15 degrees of freedom: 66.7 % within one standard error, 6.4 % beyond two
+    assert np.mean(np.abs(centred) < 1) == pytest.approx(0.667, abs=0.07)
+    assert np.mean(np.abs(centred) > 2) == pytest.approx(0.064, abs=0.04)
+
+
+def test_learned_leaves_have_a_gradient():
+    found = measured(ruler_problem(), Partition(300, 2, 4, 100))
+    slope = jax.tree.leaves(found.gradient.value.learned)[0]
+    assert slope[0] != 0
+    assert slope[1] == 0
+
+
+# ------------------------------------------------------------------ evaluation
+
+
+def test_the_loss_weighs_objectives_by_scale_and_sense():
+    problem = ruler_problem()
+    found = problem.evaluate(problem.start, key=KEY)
+    expected = found.values["miss"] / 0.1 - found.values["spread"] / 2.0
+    assert float(found.loss) == pytest.approx(float(expected), rel=1e-12)
+    assert float(found.values["size"]) == 3.0
+    assert float(found.errors["size"]) == 0.0
+    assert found.gradient is None
+
+
+def test_a_violated_constraint_is_reported():
+    problem = ruler_problem(constraints=(limited(2.0),))
+    assert int(problem.evaluate(problem.start, key=KEY).status) == Status.INFEASIBLE
+    problem = ruler_problem(constraints=(limited(4.0),))
+    assert int(problem.evaluate(problem.start, key=KEY).status) == Status.OK
+
+
+def shut(openings):
+    def chain(design, truth):
+        where = jnp.asarray(openings)[jnp.asarray(jnp.round(truth / 0.2), int)]
+        return Pipeline([Source(truth), Window(design.centre, design.width[0]), Shutter(where)], {"first": first})
+
+    return ruler_problem(
+        build=chain, scenarios=Scenarios(place, len(openings), random=False), objectives=OBJECTIVES[:1]
+    )
+
+
+def test_an_empty_scenario_has_weight_zero_and_is_counted():
+    one, three = shut([1.0]), shut([1.0, 0.0, 0.0])
+    alone = one.evaluate(one.start, key=KEY, gradient=True)
+    found = three.evaluate(three.start, key=KEY, gradient=True)
+    assert int(found.empty) == 2
+    assert float(found.values["miss"]) == pytest.approx(float(alone.values["miss"]), rel=1e-12)
+    assert np.isfinite(found.gradient.value.cube).all()
+    assert np.allclose(found.gradient.value.cube, alone.gradient.value.cube)
+
+
+def test_nothing_accepted_at_all_is_an_error():
+    problem = shut([0.0, 0.0])
+    with pytest.raises(ProblemError, match="no event was accepted in any of the 2 scenarios of 'ruler'"):
+        problem.evaluate(problem.start, key=KEY)
+
+
+def test_bad_requests():
+    problem = ruler_problem()
+    with pytest.raises(ProblemError, match="0 events"):
+        problem.evaluate(problem.start, key=KEY, events=0)
+    with pytest.raises(ProblemError, match="no name twice"):
+        ruler_problem(objectives=(OBJECTIVES[0], OBJECTIVES[0]))
+    with pytest.raises(ProblemError, match="at least one objective"):
+        ruler_problem(objectives=())
+    with pytest.raises(ProblemError, match="positive scale"):
+        Objective("bad", miss, scale=0.0)
+    with pytest.raises(StageError, match="source is used twice"):
+        Pipeline([Source(jnp.zeros(())), Source(jnp.zeros(()))], {"first": first})
+    with pytest.raises(StageError, match="accepted"):
+        Pipeline([], {"accepted": first})
+    with pytest.raises(StageError, match="holds no Position"):
+        Pipeline([], {"first": first}).sums(blank_events(jnp.arange(3, dtype=jnp.uint32)), 0, {})
+
+
+def test_flags_are_united():
+    chain = Pipeline([Source(jnp.zeros(())), Shutter(jnp.ones(()))], {"first": first})
+    assert chain.derivative == Derivative.NONE
+    assert build(ruler(), jnp.zeros(())).derivative == Derivative.EXACT
+
+
+def test_the_first_non_finite_stage_is_named():
+    chain = lambda design, truth: Pipeline(
+        [Source(truth), Window(design.centre, 0 * design.width[0] + jnp.nan)], {"first": first}
+    )
+    problem = dataclasses.replace(ruler_problem(objectives=OBJECTIVES[:1]), build=chain)
+    assert problem.first_non_finite(problem.start, key=KEY, events=5, softness=None) == "window"
+    assert int(problem.evaluate(problem.start, key=KEY).status) == Status.FAILED
+
+
+def test_evaluations_repeat():
+    problem = ruler_problem()
+    one, other = (problem.evaluate(problem.start, key=KEY) for _ in range(2))
+    assert eqx.tree_equal(one, other)
+    assert float(problem.evaluate(problem.start, key=jax.random.key(5)).loss) != float(one.loss)
+
+
+def test_ruler_is_a_pytree_of_arrays():
+    assert len(jax.tree.leaves(ruler())) == 3
+    assert isinstance(jax.vmap(lambda d: d)(jax.tree.map(lambda x: jnp.stack([x, x]), ruler())), Ruler)

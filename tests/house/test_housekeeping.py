@@ -1,0 +1,58 @@
+"""The files around the code agree with each other."""
+
+import ast
+import re
+import tomllib
+
+import pytest
+
+import daedalus._version as version
+from house.source import PACKAGE, ROOT, dotted, modules, tree
+
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+PINNED = re.compile(r"[A-Za-z0-9_.-]+==[A-Za-z0-9_.+!-]+")
+
+
+def normal(requirement):
+    """A requirement's distribution name as indexes compare it."""
+    return re.sub(r"[-_.]+", "-", re.match(r"[A-Za-z0-9_.-]+", requirement).group()).lower()
+
+
+@pytest.mark.parametrize("name", ["run", "dev"])
+def test_pins_are_names_and_versions(name):
+    lines = (ROOT / "constraints" / f"{name}.txt").read_text(encoding="utf-8").splitlines()
+    odd = [line for line in lines if not line.startswith("#") and not PINNED.fullmatch(line)]
+    assert not odd, odd
+
+
+def test_every_dependency_is_pinned():
+    needed = PYPROJECT["project"]["dependencies"]
+    extras = [entry for extra in PYPROJECT["project"]["optional-dependencies"].values() for entry in extra]
+    for name, wanted in {"run": needed, "dev": needed + extras}.items():
+        lines = (ROOT / "constraints" / f"{name}.txt").read_text(encoding="utf-8").splitlines()
+        missing = {normal(entry) for entry in wanted} - {normal(line) for line in lines if "==" in line}
+        assert not missing, f"constraints/{name}.txt lacks {sorted(missing)}: nox -s pins"
+
+
+def test_every_dependency_is_imported():
+    heads = set()
+    for path in modules():
+        for node in ast.walk(tree(path)):
+            if isinstance(node, ast.Import):
+                heads |= {alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                heads.add(node.module.split(".")[0])
+    listed = {normal(entry) for entry in PYPROJECT["project"]["dependencies"]}
+    assert not listed - heads, f"listed but imported nowhere: {sorted(listed - heads)}"
+
+
+def test_the_two_fallback_versions_agree():
+    assert PYPROJECT["tool"]["hatch"]["version"]["fallback-version"] == version.FALLBACK
+    assert version.version()
+
+
+def test_every_study_is_registered():
+    islands = {dotted(path) for path in PACKAGE.glob("studies/*/__init__.py")}
+    entries = PYPROJECT["project"]["entry-points"]["daedalus.studies"]
+    assert islands == {target.partition(":")[0] for target in entries.values()}
+    assert all(target.partition(":")[0].endswith(f".{name}") for name, target in entries.items())

@@ -1,0 +1,75 @@
+"""Files, functions and class trees stay small enough to be read in one go."""
+
+import ast
+
+import pytest
+
+from house.source import PACKAGE, functions, modules, name, tree
+
+MODULE_LINES = 400
+FUNCTION_LINES = 60
+POSITIONAL = 5
+CLASS_DEPTH = 2
+STUDY_LINES = 800
+CORE_LINES = 900
+
+
+def lines(path):
+    return len(path.read_text(encoding="utf-8").splitlines())
+
+
+@pytest.mark.parametrize("path", modules(), ids=name)
+def test_module(path):
+    assert lines(path) <= MODULE_LINES
+
+
+@pytest.mark.parametrize("path", modules(), ids=name)
+def test_functions(path):
+    long = {
+        f"{node.name} (line {node.lineno})": length
+        for node in functions(path)
+        if (length := node.end_lineno - node.lineno + 1) > FUNCTION_LINES
+    }
+    assert not long, f"longer than {FUNCTION_LINES} lines: {long}"
+
+
+@pytest.mark.parametrize("path", modules(), ids=name)
+def test_positional_arguments(path):
+    many = {}
+    for node in functions(path):
+        named = [a.arg for a in node.args.posonlyargs + node.args.args if a.arg not in ("self", "cls")]
+        if len(named) > POSITIONAL:
+            many[f"{node.name} (line {node.lineno})"] = named
+    assert not many, f"more than {POSITIONAL} positional arguments (make the rest keyword-only): {many}"
+
+
+def parents():
+    """Each class of the package with the names of its bases (the last part of a dotted name)."""
+    bases = {}
+    for path in modules():
+        for node in ast.walk(tree(path)):
+            if isinstance(node, ast.ClassDef):
+                heads = [base.value if isinstance(base, ast.Subscript) else base for base in node.bases]
+                bases[node.name] = [ast.unparse(head).rpartition(".")[2] for head in heads]
+    return bases
+
+
+def test_class_depth():
+    bases = parents()
+
+    def depth(cls):  # classes of this package above and including cls
+        return 1 + max((depth(base) for base in bases[cls] if base in bases and base != cls), default=0)
+
+    deep = {cls: depth(cls) for cls in bases if depth(cls) > CLASS_DEPTH}
+    assert not deep, f"class trees deeper than {CLASS_DEPTH}: {deep}"
+
+
+@pytest.mark.parametrize(
+    "folder", [p for p in sorted((PACKAGE / "studies").glob("*")) if (p / "__init__.py").exists()], ids=name
+)
+def test_study(folder):
+    assert sum(map(lines, modules(folder))) <= STUDY_LINES
+
+
+def test_core():
+    assert sum(map(lines, modules(PACKAGE / "core"))) <= CORE_LINES
