@@ -2,7 +2,6 @@
 
 import importlib
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -33,7 +32,7 @@ def elsewhere(tmp_path_factory):
 
 @pytest.fixture
 def cli(elsewhere, capsys, tmp_path, monkeypatch):
-    """A function that calls the command line in an empty folder: exit code, standard output, standard error."""
+    """A function that calls the command line in an empty folder: exit code, output, messages."""
     monkeypatch.chdir(tmp_path)
     flags = ("jax_enable_x64", "jax_compilation_cache_dir", "jax_persistent_cache_min_compile_time_secs")
     before = {flag: getattr(jax.config, flag) for flag in flags}

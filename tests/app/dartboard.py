@@ -6,6 +6,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Bool, Float
 from matplotlib.figure import Figure
 
 from daedalus.core import (
@@ -30,46 +31,50 @@ from daedalus.optimisers import Adam
 class Board(Design):
     """A round board on a wall."""
 
-    place: jax.Array = parameter(-1.0, 1.0, "cm", doc="where its centre hangs, on a wall of 2 m")
-    radius: jax.Array = parameter(0.05, 0.5, "mm", doc="how large it is")
+    place: Float[Array, "2"] = parameter(-1.0, 1.0, "cm", doc="where its centre hangs, on a wall of 2 m")
+    radius: Float[Array, ""] = parameter(0.05, 0.5, "mm", doc="how large it is")
 
 
 class Darts(eqx.Module):
-    """Where darts land [m]."""
+    """Where darts land."""
 
-    at: jax.Array
+    at: Float[Array, "2 event"]  # [m]
 
 
 class Player(Stage):
     """Throws darts around a point of the wall."""
 
-    aim: jax.Array
+    aim: Float[Array, "2"]
     spread: float
     name: ClassVar[str] = "player"
     derivative: ClassVar[Derivative] = Derivative.EXACT
 
     def __call__(self, events, *, key):
-        return events.add(Darts(self.aim + self.spread * normals(key, events.index, 2).T))
+        return events.add(Darts(self.aim[:, None] + self.spread * normals(key, events.index, 2)))
 
 
 class Wall(Stage):
-    """Keeps darts that land on the wall; a blind one keeps none, a cursed one loses count."""
+    """Keeps darts that land on the wall; a blind one keeps none, a cursed one loses them."""
 
     blind: bool
-    cursed: jax.Array
+    cursed: Bool[Array, ""]
     name: ClassVar[str] = "wall"
     derivative: ClassVar[Derivative] = Derivative.BIASED
 
     def __call__(self, events, *, key):
         events = events.accept(jnp.full(events.alive.shape, not self.blind))
-        return events.reweight(jnp.where(self.cursed, jnp.nan, 1.0) * jnp.ones_like(events.weight))
+        return events.add(Darts(jnp.where(self.cursed, jnp.nan, events[Darts].at)))
 
 
 def distances(events, earlier, board):
     """Squared distances from the board's centre, and darts on the board."""
-    away = jnp.sum((events[Darts].at - board.place) ** 2, -1)
+    away = jnp.sum((events[Darts].at - board.place[:, None]) ** 2, 0)
     weight = events.effective_weight
-    return {"squared": jnp.sum(weight * away), "on": jnp.sum(weight * (away < board.radius**2)), "all": jnp.sum(weight)}
+    return {
+        "squared": jnp.sum(weight * away),
+        "on": jnp.sum(weight * (away < board.radius**2)),
+        "all": jnp.sum(weight),
+    }
 
 
 def problem(
@@ -80,10 +85,14 @@ def problem(
     def build(board, aim):
         far = cursed & (jnp.sum(board.place**2) < 0.35)
         player = Player(aim, spread)
-        return Pipeline([player, Wall(blind, far)], {"darts": lambda e, earlier: distances(e, earlier, board)})
+        return Pipeline(
+            [player, Wall(blind, far)], {"darts": lambda e, earlier: distances(e, earlier, board)}
+        )
 
     def mean(name):
-        return lambda board, sums, truths: sums.mean(sums["darts"][name] / sums["darts"]["all"])
+        return lambda board, sums, truths: sums.mean(
+            sums["darts"][name] / jnp.maximum(sums["darts"]["all"], 1e-6)
+        )
 
     return Problem(
         name="dartboard/hang",
@@ -91,10 +100,16 @@ def problem(
         start=Board(place=[0.6, -0.5], radius=0.2),
         build=build,
         objectives=(
-            Objective("distance2", mean("squared"), unit="cm2", scale=0.01, doc="mean squared distance of darts"),
-            Objective("price", lambda b, s, t: 100 * b.radius**2, unit="EUR", scale=10.0, doc="price of the board"),
+            Objective(
+                "distance2", mean("squared"), unit="cm2", scale=0.01, doc="mean squared distance of darts"
+            ),
+            Objective(
+                "price", lambda b, s, t: 100 * b.radius**2, unit="EUR", scale=10.0, doc="price of the board"
+            ),
         ),
-        constraints=(Constraint("size", lambda b, s, t: b.radius, 0.0, 0.6, unit="cm", doc="must fit the door"),)
+        constraints=(
+            Constraint("size", lambda b, s, t: b.radius, 0.0, 0.6, unit="cm", doc="must fit the door"),
+        )
         if wall == "wood"
         else (),
         metrics=(Metric("on_board", mean("on"), unit="percent", doc="darts that hit"),),
@@ -102,6 +117,26 @@ def problem(
         events=50,
         references={"pub": Board(place=[0.0, 0.0], radius=0.225)},
         physics=("darts fly straight",),
+    )
+
+
+class Reach(Design):
+    """How far to stand."""
+
+    way: Float[Array, ""] = parameter(1.0, 4.0, "m", doc="from the wall")
+
+
+def reach() -> Problem:
+    """A task with as little as a task can have."""
+    return Problem(
+        name="dartboard/reach",
+        start=Reach(way=2.0),
+        build=lambda design, truth: Pipeline(
+            [Player(jnp.zeros(2), 0.05 * design.way)],
+            {"squared": lambda e, earlier: jnp.sum(e.effective_weight * jnp.sum(e[Darts].at ** 2, 0))},
+        ),
+        objectives=(Objective("spread2", lambda d, s, t: s.mean(s["squared"] / s.weight.size), unit="cm2"),),
+        events=50,
     )
 
 
@@ -123,4 +158,5 @@ def figures(problem, before, after, *, key):
 
 
 OFFER = Offer("hang a dartboard", "dartboard:problem", "dartboard:recipe", "dartboard:figures")
-STUDY = Study("dartboard", "darts", {"hang": OFFER})
+REACH = Offer("stand before a wall", "dartboard:reach", "dartboard:recipe")
+STUDY = Study("dartboard", "darts", {"hang": OFFER, "reach": REACH})

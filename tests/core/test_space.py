@@ -4,10 +4,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from core.toys import Ruler, ruler
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.toys import Ruler, ruler
 from daedalus.core import Design, Exchange, Point, Space, learned, parameter
 from daedalus.errors import DesignError
 
@@ -15,8 +15,8 @@ from daedalus.errors import DesignError
 class Rack(Design):
     """Whole numbers, choices and a nested design."""
 
-    planes: jax.Array = parameter(2, 7, "1", doc="how many", kind="whole")
-    material: jax.Array = parameter(0, 2, "1", doc="of what", kind="choice", choices=("Pb", "Fe", "Cu"))
+    planes: jax.Array = parameter(2.0, 7.0, "1", doc="how many", kind="whole")
+    material: jax.Array = parameter(0.0, 2.0, "1", doc="of what", kind="choice", choices=("Pb", "Fe", "Cu"))
     ruler: Ruler
 
 
@@ -29,7 +29,7 @@ class Pair(Design):
 
 
 def rack():
-    return Rack(4, 1, ruler())
+    return Rack(4.0, 1.0, ruler())
 
 
 def test_names_units_and_bounds():
@@ -68,14 +68,16 @@ def test_round_trip(cube):
     continuous = ~space.whole
     assert np.allclose(np.asarray(once)[continuous], np.asarray(cube)[continuous], rtol=0, atol=4e-15)
     again = space.design(once)
-    assert (np.asarray(space.values(again))[space.whole] == np.round(np.asarray(space.values(again))[space.whole])).all()
+    assert (
+        np.asarray(space.values(again))[space.whole] == np.round(np.asarray(space.values(again))[space.whole])
+    ).all()
     assert (space.values(again)[:2] == space.values(space.design(jnp.array(cube)))[:2]).all()
 
 
 @given(st.integers(2, 7), st.integers(0, 2))
 def test_whole_numbers_come_back_exactly(planes, material):
     space = Space.of(rack())
-    design = Rack(planes, material, ruler())
+    design = Rack(float(planes), float(material), ruler())
     back = space.design(space.point(design))
     assert int(back.planes) == planes
     assert int(back.material) == material
@@ -140,7 +142,7 @@ def test_bad_declarations():
     with pytest.raises(DesignError, match="finite"):
         parameter(0.0, jnp.inf, "m", doc="unbounded")
     with pytest.raises(DesignError, match="choice"):
-        parameter(0, 3, "1", doc="of two", kind="choice", choices=("a", "b"))
+        parameter(0.0, 3.0, "1", doc="of two", kind="choice", choices=("a", "b"))
 
     class Naked(Design):
         a: jax.Array = parameter(0.0, 1.0, "m", doc="a")

@@ -6,8 +6,19 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
-from daedalus.core import Constraint, Derivative, Design, Metric, Objective, Pipeline, Problem, Scenarios, Stage
-from daedalus.core import learned, parameter
+from daedalus.core import (
+    Constraint,
+    Derivative,
+    Design,
+    Metric,
+    Objective,
+    Pipeline,
+    Problem,
+    Scenarios,
+    Stage,
+    learned,
+    parameter,
+)
 from daedalus.events import Events, normals, uniforms
 
 
@@ -125,7 +136,8 @@ def ruler_problem(**changes: Any) -> Problem:
     """The toy problem, with any of its fields changed."""
     given: dict[str, Any] = {
         "name": "ruler", "start": ruler(), "build": build, "objectives": OBJECTIVES,
-        "scenarios": Scenarios(place, 2, random=False), "metrics": (Metric("size", size, "m"),), "events": 200,
+        "scenarios": Scenarios(place, 2, random=False),
+        "metrics": (Metric("size", size, "m"),), "events": 200,
     }  # fmt: skip
     return Problem(**{**given, **changes})
 

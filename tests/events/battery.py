@@ -1,6 +1,6 @@
 """A statistical battery for streams of random words that belong to (key, lane, draw, event).
 
-A generator is a function ``words(key, lane, draws, events)`` that returns 32-bit words of shape (draws, events).
+A generator is a function ``words(key, lane, draws, events)`` of 32-bit words, shape (draws, events).
 Every test returns a two-sided p-value, uniform between 0 and 1 for a perfect generator. The tests are the
 classical ones of Knuth, The Art of Computer Programming, volume 2 (3rd edition, 1997), section 3.3.2
 (equidistribution, serial, gap, runs) and correlations of neighbours in every direction of the counter, where
@@ -97,7 +97,7 @@ def runs(sequence):
 
 
 def moments(sequence):
-    """Mean and variance of uniform numbers, 1/2 and 1/12, together as chi square with two degrees of freedom."""
+    """Mean and variance of uniform numbers, 1/2 and 1/12, together as chi square, two degrees of freedom."""
     centred = unit(sequence) - 0.5
     mean = centred.mean() * np.sqrt(12 * len(centred))
     variance = (np.mean(centred**2) - 1 / 12) * np.sqrt(180 * len(centred))  # variance of (u - 1/2)^2: 1/180
@@ -110,11 +110,13 @@ def correlation(one, other):
 
 
 def changed_bits(one, other):
-    """The number of differing bits of words side by side, 16 on average, with its whole binomial distribution."""
+    """The number of differing bits of words side by side, with its whole binomial distribution."""
     counts = np.bincount(np.bitwise_count(one ^ other), minlength=33)
     expected = stats.binom.pmf(np.arange(33), 32, 0.5) * len(one)
     thin = expected < 10
-    return chi_square(np.append(counts[~thin], counts[thin].sum()), np.append(expected[~thin], expected[thin].sum()))
+    return chi_square(
+        np.append(counts[~thin], counts[thin].sum()), np.append(expected[~thin], expected[thin].sum())
+    )
 
 
 def two_sided(z):
@@ -126,7 +128,10 @@ def normal_tails(numbers):
     """Counts beyond 3, 4 and 5 standard deviations against the normal tail: Poisson p-values, two-sided."""
     found = {}
     for limit in (3, 4, 5):
-        for side, count in (("above", np.count_nonzero(numbers > limit)), ("below", np.count_nonzero(numbers < -limit))):
+        for side, count in (
+            ("above", np.count_nonzero(numbers > limit)),
+            ("below", np.count_nonzero(numbers < -limit)),
+        ):
             expected = stats.norm.sf(limit) * numbers.size
             tails = stats.poisson.cdf(count, expected), stats.poisson.sf(count - 1, expected)
             found[f"{side} {limit} sigma"] = min(2 * min(tails), 1.0)
@@ -137,4 +142,7 @@ def normal_moments(numbers):
     """Mean, variance, skewness and kurtosis against 0, 1, 0 and 3."""
     root = np.sqrt(numbers.size)
     powers = {1: (0.0, 1.0), 2: (1.0, 2.0), 3: (0.0, 15.0), 4: (3.0, 96.0)}  # mean and variance of n^power
-    return {f"moment {k}": two_sided((np.mean(numbers**k) - m) * root / np.sqrt(v)) for k, (m, v) in powers.items()}
+    return {
+        f"moment {k}": two_sided((np.mean(numbers**k) - m) * root / np.sqrt(v))
+        for k, (m, v) in powers.items()
+    }

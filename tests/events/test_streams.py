@@ -1,17 +1,17 @@
 """Random streams: known answers, and a stated statistical battery.
 
-With fixed seeds the battery runs once and for all; for a fresh seed of a perfect generator its false-alarm rate
-would be 24 p-values x 2 x 1e-6 = 5e-5.
+With fixed seeds the battery runs once and for all; for a fresh seed of a perfect generator its false-alarm
+rate would be 24 p-values x 2 x 1e-6 = 5e-5.
 """
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from events import battery
 from scipy import stats
 
 from daedalus.events import normals, threefry_words, uniforms
+from events import battery
 
 ALARM = 1e-6  # false-alarm rate of one test, either side
 
@@ -57,7 +57,9 @@ def counter(key, lane, draws, events):
 def congruential(key, lane, draws, events):
     """A hash that is one step of a linear congruential generator."""
     event, draw, seed = counter(key, lane, draws, events)
-    return np.uint32(1664525) * (event + np.uint32(65537) * draw + np.uint32(257) * seed) + np.uint32(1013904223)
+    return np.uint32(1664525) * (event + np.uint32(65537) * draw + np.uint32(257) * seed) + np.uint32(
+        1013904223
+    )
 
 
 def randu(key, lane, draws, events):
@@ -82,7 +84,9 @@ def few_rounds(key, lane, draws, events):
 def pcg4d(key, lane, draws, events):
     """The four-dimensional congruential hash of Jarzynski and Olano, JCGT 9 (2020) no. 3, listing 4."""
     event, draw, seed = counter(key, lane, draws // 4, events)
-    x, y, z, w = (v * np.uint32(1664525) + np.uint32(1013904223) for v in (event, draw, seed, np.zeros_like(seed)))
+    x, y, z, w = (
+        v * np.uint32(1664525) + np.uint32(1013904223) for v in (event, draw, seed, np.zeros_like(seed))
+    )
     for last in (False, True):
         x = x + y * w
         y = y + z * x

@@ -41,6 +41,15 @@ def test_nothing_scatters_nothing():
     assert jnp.all(jnp.diff(ms.highland_variance(thin, 3.0)) > 0.0)
 
 
+def test_a_stopped_particle_breaks_nothing():
+    rest = jnp.array([0.0, 3.0])
+    assert ms.highland_variance(jnp.ones(2), rest)[0] == 0.0
+    assert ms.lynch_dahl_variance(jnp.ones(2), jnp.ones(2), rest)[0] == 0.0
+    for law in (ms.highland_variance, lambda t, p: ms.lynch_dahl_variance(t, t, p)):
+        slopes = jax.grad(lambda t, p, law=law: jnp.sum(law(t, p)), (0, 1))(jnp.ones(2), rest)
+        assert jnp.all(jnp.isfinite(jnp.stack(slopes)))
+
+
 def test_the_range_of_the_law_is_told():
     with pytest.warns(ValidityWarning, match="radiation lengths"):
         ms.highland_angle(jnp.array([1e-5, 1.0]), 3.0)

@@ -1,1 +1,1 @@
-"""The application: command line, configuration files, figures and reports. It holds no physics and no search."""
+"""The application: command line, configuration files, figures and reports; no physics and no search."""

@@ -36,16 +36,11 @@ class Configuration:
     optimiser_options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Checks types and ranges.
+        """Checks ranges.
 
         Raises:
-            RunError: a value of the wrong type or out of range; the text names it.
+            RunError: a value out of range; the text names it.
         """
-        hints = typing.get_type_hints(Configuration)
-        for item in dataclasses.fields(self):
-            value = getattr(self, item.name)
-            if not fits(value, hints[item.name]):
-                raise RunError(f"{item.name} is {value!r}; expected {_readable(hints[item.name])}.")
         for name in ("rounds", "events", "scenarios", "scoring_scenarios", "chunk", "block"):
             value = getattr(self, name)
             if value is not None and value < 1:
@@ -54,7 +49,8 @@ class Configuration:
             raise RunError(f"seed is {self.seed}; expected a whole number from 0 to {2**32 - 1}.")
         if self.optimiser == RECIPE and self.optimiser_options:
             raise RunError(
-                "optimiser_options are given, but the optimiser is the study's own; name one, e.g. optimiser = 'adam'."
+                "optimiser_options are given, but the optimiser is the study's own; "
+                "name one, for instance optimiser = 'adam'."
             )
 
     def changed(self, **values: Any) -> Configuration:
@@ -81,12 +77,15 @@ def configuration(table: Mapping[str, Any], *, place: str = "the configuration")
     Raises:
         RunError: an unknown key (near names are suggested), a missing problem, or a wrong value.
     """
-    known = [item.name for item in dataclasses.fields(Configuration)]
-    for name in table:
+    hints = typing.get_type_hints(Configuration)
+    known = list(hints)
+    for name, value in table.items():
         if name not in known:
             near = difflib.get_close_matches(name, known, n=2, cutoff=0.5)
             hint = f"Did you mean {' or '.join(near)}?" if near else f"Known: {', '.join(known)}."
             raise RunError(f"{place} has the unknown key {name!r}. {hint}")
+        if not fits(value, hints[name]):
+            raise RunError(f"{place}: {name} is {value!r}; expected {_readable(hints[name])}.")
     if "problem" not in table:
         raise RunError(f"{place} names no problem; expected a line like problem = 'study/problem'.")
     try:

@@ -10,8 +10,8 @@ from pathlib import Path
 def prepare(precision: str = "float32") -> None:
     """Sets precision and the cache of compiled programs for this process, before the first array is made.
 
-    Compiled programs are kept in JAX_COMPILATION_CACHE_DIR, or else in the user's cache folder; where that cannot be
-    written nothing is kept.
+    Compiled programs are kept in JAX_COMPILATION_CACHE_DIR, or else in the user's cache folder; where that
+    cannot be written nothing is kept.
 
     Args:
         precision: "float32" or "float64" [text].

@@ -13,7 +13,7 @@ import jax
 from daedalus.app.configuration import Configuration
 from daedalus.app.device import prepare
 from daedalus.app.options import settings as parsed
-from daedalus.app.results_table import results_table
+from daedalus.app.results_table import show_results
 from daedalus.app.screen import output
 from daedalus.app.task import Task, task
 from daedalus.core import Design, scoring_key
@@ -49,7 +49,7 @@ def show_evaluation(name: str, design: str, *, settings: Sequence[str], as_json:
     if as_json:
         print(json.dumps(answer | {"measured": measured}, indent=2))
     else:
-        output().print(results_table(answer | {"designs": {Path(design).name: measured}}))
+        show_results(output(), answer | {"designs": {Path(design).name: measured}})
 
 
 def _design(found: Task, design: str) -> Design:

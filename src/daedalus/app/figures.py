@@ -17,13 +17,14 @@ from daedalus.core import History, Problem
 PANEL = (3.7, 2.5)  # width and height of one panel [inch]
 FEW_STARTS = 5  # up to here every start has a colour of its own
 LOG_FROM = 30.0  # largest over smallest value from which an axis is logarithmic [1]
+_SENSES = {"minimise": "less is better", "maximise": "more is better"}
 
 
 def search_figure(problem: Problem, history: History) -> Figure:
     """Loss and every figure of merit by round, one line per start, with bands of one standard error."""
     panels: list[tuple[str, str, str]] = [("loss", "loss", "what the machine minimises")]
     panels += [(f.name, _label(f.name, f.unit), type(f).__name__.lower()) for f in problem.figures]
-    columns = min(3, len(panels))
+    columns = _columns(len(panels))
     rows = math.ceil(len(panels) / columns)
     figure = Figure(figsize=(PANEL[0] * columns, PANEL[1] * rows + 0.3), layout="constrained")
     axes = figure.subplots(rows, columns, squeeze=False, sharex=True)
@@ -37,6 +38,7 @@ def search_figure(problem: Problem, history: History) -> Figure:
         panel.set_xlabel("round")
         panel.tick_params(labelbottom=True)
         panel.xaxis.set_major_locator(MaxNLocator(integer=True))
+    figure.align_ylabels()
     if 1 < len(np.unique(history["start"])) <= FEW_STARTS:
         axes.flat[0].legend(title="start", title_fontsize="small")
     return figure
@@ -45,7 +47,7 @@ def search_figure(problem: Problem, history: History) -> Figure:
 def comparison_figure(result: Mapping[str, Any]) -> Figure:
     """Every figure of the start, the optimised design and the references, with bars of one standard error."""
     names, sheet = list(result["designs"]), result["figures"]
-    columns = min(3, len(sheet))
+    columns = _columns(len(sheet))
     rows = math.ceil(len(sheet) / columns)
     size = (PANEL[0] * columns, (0.9 + 0.32 * len(names)) * rows + 0.4)
     figure = Figure(figsize=size, layout="constrained")
@@ -58,8 +60,8 @@ def comparison_figure(result: Mapping[str, Any]) -> Figure:
             bar = error if math.isfinite(error) else None
             panel.errorbar(value, place, xerr=bar, fmt="o", color=colours.get(design, GREEN), capsize=2)
         panel.set_xlabel(_label(name, line["unit"]))
-        panel.set_title({"minimise": "less is better", "maximise": "more is better"}.get(line["sense"], line["kind"]),
-                        color=GREY, fontsize="small")  # fmt: skip
+        panel.set_title(_SENSES.get(line["sense"], line["kind"]), color=GREY, fontsize="small")
+        panel.xaxis.set_major_locator(MaxNLocator(4))
         _logarithmic(panel, np.array(values), "x")
     for panel in axes.flat[len(sheet) :]:
         panel.remove()
@@ -70,6 +72,10 @@ def comparison_figure(result: Mapping[str, Any]) -> Figure:
         fontsize="medium",
     )
     return figure
+
+
+def _columns(panels: int) -> int:
+    return 2 if panels == 4 else min(3, panels)
 
 
 def _by_round(panel: Axes, history: History, name: str) -> None:

@@ -1,7 +1,7 @@
 """The command line: `daedalus list | show | run | rerun | evaluate | report | conformance`.
 
-Commands import what they need when they are called, so that `--help` and `list` answer at once. Exit codes: 0 done,
-1 an error that is explained in one line, 2 wrong usage, 130 interrupted by Ctrl-C.
+Commands import what they need when they are called, so that `--help` and `list` answer at once. Exit codes: 0
+done, 1 an error that is explained in one line, 2 wrong usage, 130 interrupted by Ctrl-C.
 """
 
 from __future__ import annotations
@@ -119,7 +119,8 @@ def evaluate(
 
     Args:
         name: the problem.
-        design: a design file, a run folder, or the name of a reference design ("start" is the problem's start).
+        design: a design file, a run folder, or the name of a reference design ("start" is the problem's
+            start).
         events: particles per scenario.
         scenarios: scenarios; those of the study's final measurement by default.
         seed: decides every random number.

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import inspect
 import re
 import tomllib
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from daedalus.app.configuration import fits
@@ -36,10 +37,9 @@ def settings(texts: Iterable[str]) -> dict[str, Any]:
     return found
 
 
-def option_values(
-    factory: typing.Callable[..., Any], options: Mapping[str, Any], problem: str
-) -> dict[str, Any]:
-    """The options of a problem as its factory takes them: quantities ("5 GeV") in house units, lists as tuples.
+def option_values(factory: Callable[..., Any], options: Mapping[str, Any], problem: str) -> dict[str, Any]:
+    """The options of a problem as its factory takes them: quantities ("5 GeV") in house units, lists as
+    tuples.
 
     Args:
         factory: makes the problem.
@@ -75,10 +75,8 @@ def _readings(given: Any) -> list[Any]:
     readings: list[Any] = [given]
     match = _QUANTITY.fullmatch(given)
     if match:
-        try:
+        with contextlib.suppress(DesignError):  # text that begins with a number
             readings.append(float(match[1]) * unit(match[2]))
-        except DesignError:
-            pass  # text that begins with a number
     return [*readings, None] if given.lower() == "none" else readings
 
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import numpy as np
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
 from daedalus.core import History, Problem, Progress
@@ -33,7 +33,7 @@ def state_text(problem: Problem, history: History) -> str:
     if cost is None:
         return text
     shown = next(figure.unit for figure in problem.figures if figure.name == cost)
-    return f"{text}   {cost} {history[cost][row]:.4g} {'' if shown == '1' else shown}".rstrip()
+    return f"{text}   {cost} {history[cost][row]:.5g} {'' if shown == '1' else shown}".rstrip()
 
 
 @contextmanager
@@ -42,9 +42,8 @@ def progress_bar(console: Console, rounds: int) -> Iterator[Watcher]:
     columns = (
         TextColumn("round"),
         MofNCompleteColumn(),
-        BarColumn(),
+        BarColumn(bar_width=20),  # all columns fit a terminal of 80
         TextColumn("{task.fields[state]}"),
-        TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),
     )

@@ -20,11 +20,18 @@ from daedalus.execution.run_folder import CONFIGURATION, DESIGN, FIGURES, HISTOR
 
 _PAGE = Template("""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>$title</title><style>
-body { font: 16px/1.5 system-ui, sans-serif; color: #222; max-width: 70rem; margin: 2rem auto; padding: 0 1rem }
-h1 { font-size: 1.5rem; margin-bottom: 0 } h2 { font-size: 1.1rem; margin-top: 2.2rem } p { color: #555; margin-top: .2rem }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums } caption { text-align: left; color: #555 }
-th, td { padding: .2rem .9rem .2rem 0; text-align: left; border-bottom: 1px solid #e6e6e6; vertical-align: top }
-th { font-weight: 600; color: #555 } td.best { font-weight: 600 } img { max-width: 100% } figure { margin: 1rem 0 }
+body { font: 16px/1.5 system-ui, sans-serif; color: #222 }
+body { max-width: 70rem; margin: 2rem auto; padding: 0 1rem }
+h1 { font-size: 1.5rem; margin-bottom: 0 }
+h2 { font-size: 1.1rem; margin-top: 2.2rem }
+p { color: #555; margin-top: .2rem }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums }
+th, td { padding: .2rem .9rem .2rem 0; text-align: left; vertical-align: top }
+th, td { border-bottom: 1px solid #e6e6e6 }
+th { font-weight: 600; color: #555 }
+td.best { font-weight: 600 }
+img { max-width: 100% }
+figure { margin: 1rem 0 }
 figcaption { color: #555; font-size: .9rem }
 </style></head><body>
 <h1>$title</h1><p>$subtitle</p>
@@ -62,8 +69,8 @@ def check_version(noted: Mapping[str, Any], version: str) -> None:
     """
     if noted.get("problem_version") != version:
         raise RunError(
-            f"the run was of version {noted.get('problem_version')} of {noted.get('problem')}, which is now at version "
-            f"{version}; expected the same. Install the Daedalus of the run ({noted.get('daedalus')}), or run it anew."
+            f"the run was of version {noted.get('problem_version')} of {noted.get('problem')}, which is now "
+            f"at version {version}; expected the same. Install Daedalus {noted.get('daedalus')}, or run anew."
         )
 
 
@@ -83,7 +90,7 @@ def write_report(folder: RunFolder) -> None:
     files = (HISTORY, CONFIGURATION, "manifest.json", DESIGN, START, "result.json")
     links = (f'<a href="{name}">{name}</a>' for name in files if (folder.path / name).exists())
     parts.append(
-        f"<p>Files: {', '.join(links)}. Repeat with <code>daedalus rerun {escape(folder.path.name)}</code>.</p>"
+        f"<p>Files: {', '.join(links)}. Repeat: <code>daedalus rerun {escape(folder.path.name)}</code></p>"
     )
     subtitle = f"version {noted.get('problem_version')} · {noted.get('status')} · {noted.get('started_at')}"
     title = escape(str(noted.get("problem")))
@@ -100,8 +107,9 @@ def _results(measured: Mapping[str, Any]) -> str:
         rows.append([name, *cells, "" if line["unit"] == "1" else line["unit"], line["doc"]])
     head = ["figure", *designs, "unit", "meaning"]
     note = (
-        f"<p>Measured on the real apparatus, {measured['scenarios']} scenarios of {measured['events']} particles that "
-        "neither the search nor the choice of the design has seen. Errors are standard errors.</p>"
+        f"<p>Measured on the real apparatus, {measured['scenarios']} scenarios of {measured['events']} "
+        "particles that neither the search nor the choice of the design has seen. "
+        "Errors are standard errors.</p>"
     )
     return _section("Result", note + _table(head, rows, best=list(designs).index("optimised") + 1))
 

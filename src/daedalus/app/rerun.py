@@ -25,8 +25,8 @@ def repeat(path: Path, *, out: Path | None, force: bool) -> None:
     """Repeats the run of a folder in a new folder, and compares the rows both have.
 
     Raises:
-        RunError: the folder is not a run's, its problem has changed, or the histories differ; then the text says
-            where first, by how much, and what else is different.
+        RunError: the folder is not a run's, its problem has changed, or the histories differ; then the text
+            says where first, by how much, and what else is different.
     """
     noted = read_manifest(path)
     given = configuration_file(path / CONFIGURATION).changed(start=str(path / START))
@@ -43,7 +43,7 @@ def repeat(path: Path, *, out: Path | None, force: bool) -> None:
 
 
 def difference(old: History, new: History) -> str | None:
-    """The first difference of two histories in the rows both have, clock columns aside; None where there is none."""
+    """The first difference of two histories in the rows both have, clock columns aside, if there is one."""
     if list(old.columns) != list(new.columns):
         return f"columns {sorted(set(old.columns) ^ set(new.columns))} are in one of them only"
     count = min(len(old), len(new))

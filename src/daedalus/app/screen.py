@@ -22,7 +22,8 @@ def messages() -> Console:
 
 def complain(text: str) -> None:
     """Prints one clear line "error: ..." to standard error, red in a terminal."""
-    messages().print(f"[bold red]error:[/] {_escaped(text)}", soft_wrap=True)
+    line = " ".join(text.splitlines())
+    messages().print(f"[bold red]error:[/] {_escaped(line)}", soft_wrap=True)
 
 
 def remark(text: str) -> None:
@@ -37,7 +38,7 @@ def with_error(value: float | None, error: float | None) -> str:
     if error is None or not math.isfinite(error):
         return f"{value:.5g}"
     if error == 0:
-        return f"{value:.6g}"
+        return f"{value:.5g}"
     power = math.floor(math.log10(max(abs(value), error)))
     digits = max(0, power - math.floor(math.log10(error)) + 1)
     if -4 < power < 6:

@@ -15,11 +15,11 @@ from daedalus.app.options import settings as parsed
 from daedalus.app.pictures import pictures
 from daedalus.app.progress import progress_bar
 from daedalus.app.report import write_report
-from daedalus.app.results_table import results_table
+from daedalus.app.results_table import show_results
 from daedalus.app.screen import messages, output, remark
 from daedalus.app.task import Task, task
 from daedalus.core import Design, History, Progress
-from daedalus.errors import RunError
+from daedalus.errors import DaedalusError
 from daedalus.execution import RunFolder, read_design, recorded_search, result, rounds_done
 from daedalus.execution.manifest import now
 from daedalus.execution.run_folder import START
@@ -98,7 +98,7 @@ def _searched(folder: RunFolder, found: Task, start: Design) -> History:
             return recorded_search(
                 folder, found.problem, found.optimiser, start=start, watch=(remember, bar), **sizes
             )
-        except RunError:
+        except DaedalusError:
             folder.write_figures(pictures(found, seen))
             raise
 
@@ -120,7 +120,7 @@ def _conclude(folder: RunFolder, found: Task, history: History, start: Design) -
         raise
     folder.note(status="finished", finished_at=now())
     write_report(folder)
-    output().print(results_table(measured))
+    show_results(output(), measured)
     remark(
         "The optimised design was chosen on one set of fresh events and measured on another; "
         f"everything is in {folder.path}, to be opened with {folder.path / 'report.html'}."
@@ -138,6 +138,6 @@ def _conclude_interrupted(folder: RunFolder, found: Task, history: History, star
     folder.write_figures(pictures(found, history))
     write_report(folder)
     remark(
-        f"interrupted after {rounds_done(history)} rounds; {folder.path} holds them, and as design.json the design of "
-        "lowest loss, which was not measured again."
+        f"interrupted after {rounds_done(history)} rounds; {folder.path} holds them, and as design.json the "
+        "design of lowest loss, which was not measured again."
     )

@@ -70,7 +70,8 @@ def _chain(console: Console, found: Task) -> None:
     chain = found.problem.pipeline(found.problem.start, key=jax.random.key(0), softness=1.0)
     table = _table("the chain", "stage", "class", "derivative", "what it does")
     for stage in chain.stages:
-        first = (type(stage).__doc__ or "").strip().partition("\n")[0]
+        text = " ".join((type(stage).__doc__ or "").split())
+        first = text.partition(". ")[0].rstrip(".")
         table.add_row(stage.name, type(stage).__name__, derivative_text(stage.derivative), first)
     console.print(table)
     sums = ", then ".join(", ".join(each) for each in chain.passes)
@@ -98,8 +99,9 @@ def _rest(console: Console, found: Task) -> None:
     chosen, recipe = found.configuration, found.recipe
     lines = {
         "physics on": ", ".join(problem.physics) or "nothing declared",
-        "recipe": f"{recipe.rounds} rounds of {type(recipe.optimiser).__name__}, {chosen.scenarios} scenarios of "
-        f"{chosen.events} particles, measured on {chosen.scoring_scenarios} fresh ones",
+        "recipe": f"{recipe.rounds} rounds of {type(recipe.optimiser).__name__}, "
+        f"{chosen.scenarios} scenarios of {chosen.events} particles, measured "
+        f"on {chosen.scoring_scenarios} fresh ones",
         "references": ", ".join(problem.references) or "none",
         "scenarios": "drawn at random" if problem.scenarios.random else "fixed",
     }

@@ -44,5 +44,5 @@ STYLE = {
 @contextmanager
 def styled() -> Iterator[None]:
     """Within the block, figures are made in the house's look."""
-    with mpl.rc_context(STYLE):
+    with mpl.rc_context(STYLE):  # pyright: ignore[reportArgumentType]
         yield

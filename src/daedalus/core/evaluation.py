@@ -22,7 +22,11 @@ class Status(enum.IntEnum):
 
 
 class Gradient(eqx.Module):
-    """The derivative of the machine's loss with respect to a point, and the covariance of its cube part."""
+    """The derivative of the machine's loss with respect to a point, and the covariance of its cube part.
+
+    The covariance is that of the parts' contributions to the sums; how the loss weighs the sums is held fixed, so
+    that where the loss is curved in them (a squared error near its minimum) the true covariance is larger.
+    """
 
     value: Point
     covariance: Float[Array, "*start param param"]  # of the derivative with respect to the cube [loss unit squared]

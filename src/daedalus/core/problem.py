@@ -133,7 +133,7 @@ class Problem:
         space.check(design)
         partition = self.partition(self.events if events is None else events, scenarios)
         run = _compiled(self, partition, gradient, softness is None)
-        evaluation = run(space.point(design), key, 1.0 if softness is None else softness)
+        evaluation = run(space.point(design), key, jnp.asarray(1.0 if softness is None else softness))
         if int(evaluation.empty) == partition.scenarios:
             raise ProblemError(
                 f"no event was accepted in any of the {partition.scenarios} scenarios of {self.name!r} with "
@@ -245,7 +245,9 @@ class Problem:
 
 def _finished(sums: Sums) -> Summaries:
     totals = jax.tree.map(lambda leaf: jnp.sum(leaf, 0), sums)
-    return Summaries(totals, (totals["accepted"][..., 0] > 0).astype(totals["accepted"].dtype))
+    accepted = totals["accepted"][..., 0]
+    # not "accepted > 0": a scenario whose weight is NaN must spoil the loss, not pass as empty
+    return Summaries(totals, (accepted != 0).astype(accepted.dtype))
 
 
 def _copies(point: Point, partition: Partition) -> Point:

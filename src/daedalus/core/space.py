@@ -177,19 +177,10 @@ class Space:
 
     def canonical(self, design: Design) -> Design:
         """The design with exchangeable rows in canonical order, largest first."""
-        for owner in _designs(design):
-            for symmetry in owner.symmetries:
-                order = jnp.argsort(-getattr(owner, symmetry.by))
-                ordered = eqx.tree_at(
-                    lambda d, s=symmetry: [getattr(d, f) for f in s.fields],
-                    owner,
-                    [getattr(owner, f)[order] for f in symmetry.fields],
-                )
-                design = ordered if owner is design else _replaced(design, owner, ordered)
-        return design
+        return _ordered(design)
 
     def _matching(self, name: str) -> list[int]:
-        found = [i for i in self.free if self.every[i].name == name or self.every[i].name.startswith((name + "[", name + "."))]
+        found = [int(i) for i in self.free if self.every[i].name == name or self.every[i].name.startswith((name + "[", name + "."))]
         if not found:
             raise DesignError(f"no free parameter is called {name!r}. {_nearest(name, list(self.names))}")
         return found
@@ -213,13 +204,15 @@ def _at(design: Design, path: Sequence[str]) -> Any:
     return design
 
 
-def _designs(design: Design) -> list[Design]:
-    nested = [getattr(design, f.name) for f in dataclasses.fields(design)]
-    return [design, *(inner for value in nested if isinstance(value, Design) for inner in _designs(value))]
-
-
-def _replaced(tree: Design, old: Design, new: Design) -> Design:
-    return jax.tree.map(lambda node: new if node is old else node, tree, is_leaf=lambda node: node is old)
+def _ordered(design: Design) -> Design:
+    nested = [f.name for f in dataclasses.fields(design) if isinstance(getattr(design, f.name), Design)]
+    for name in nested:
+        design = eqx.tree_at(lambda d, n=name: getattr(d, n), design, _ordered(getattr(design, name)))
+    for symmetry in design.symmetries:
+        order = jnp.argsort(-getattr(design, symmetry.by))
+        rows = [getattr(design, field)[order] for field in symmetry.fields]
+        design = eqx.tree_at(lambda d, s=symmetry: [getattr(d, f) for f in s.fields], design, rows)
+    return design
 
 
 def _nearest(name: str, known: list[str]) -> str:

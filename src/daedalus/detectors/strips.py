@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Float, Key
 
 from daedalus.core import Derivative, Stage
@@ -12,19 +12,19 @@ from daedalus.events import Events, Hits, Particles, normals, uniforms
 from daedalus.physics.particles import Particle
 from daedalus.physics.scattering import highland_variance
 
-BINARY_ERROR = 1.0 / np.sqrt(12.0)  # 1; standard deviation of a uniform distribution of width 1
+BINARY_ERROR = 12.0**-0.5  # 1; standard deviation of a uniform distribution of width 1
 
 
 class StripPlanes(Stage):
     """A row of thin planes, each with strips along x and along y, passed in the direction of +z.
 
-    Plane k measures, then deflects: each projected slope gets a Gaussian kick of variance `kick_variance`, so that the
-    particle crosses plane i at x_i = x + t z_i + sum over k of max(z_i - z_k, 0) kick_k. Planes may stand in any
-    order; small angles, so that slopes add and the path in a plane is its thickness. The real apparatus reports the
-    centre of the strip that was hit, and only inside the span. Its stand-in adds an error drawn uniformly from one
-    pitch: the same distribution where a particle's place within a strip is random (spread much wider than the pitch),
-    without edges. The stand-in's derivative is exact (pathwise) in z, pitch and thickness, except where two planes
-    meet; the real apparatus has none.
+    Plane k measures, then deflects: each projected slope gets a Gaussian kick of variance `kick_variance`, so
+    that the particle crosses plane i at x_i = x + t z_i + sum over k of max(z_i - z_k, 0) kick_k. Planes may
+    stand in any order; small angles, so that slopes add and the path in a plane is its thickness. The real
+    apparatus reports the centre of the strip that was hit, and only inside the span. Its stand-in adds an
+    error drawn uniformly from one pitch: the same distribution where a particle's place within a strip is
+    random (spread much wider than the pitch), without edges. The stand-in's derivative is exact (pathwise) in
+    z, pitch and thickness, except where two planes meet; the real apparatus has none.
     """
 
     z: Float[Array, "plane"]  # position along the beam [m]
@@ -32,8 +32,23 @@ class StripPlanes(Stage):
     thickness: Float[Array, "plane"]  # of all material of the plane [radiation lengths]
     span: float  # full width in x and y [m]
     particle: Particle = eqx.field(static=True)  # what the beam is made of; sets beta
-    hard: bool = eqx.field(static=True, default=True)  # report centres of strips
-    label: str = eqx.field(static=True, default="telescope")  # of the hits
+    hard: bool = eqx.field(static=True)  # report centres of strips
+    label: str = eqx.field(static=True)  # of the hits
+
+    def __init__(
+        self,
+        z: Float[Array, "plane"],
+        pitch: Float[Array, "plane"],
+        thickness: Float[Array, "plane"],
+        *,
+        span: float,
+        particle: Particle,
+        hard: bool = True,
+        label: str = "telescope",
+    ) -> None:
+        """Planes of the given places [m], pitches [m], thicknesses [radiation lengths] and span [m]."""
+        self.z, self.pitch, self.thickness = z, pitch, thickness
+        self.span, self.particle, self.hard, self.label = span, particle, hard, label
 
     @property
     def name(self) -> str:
@@ -47,24 +62,32 @@ class StripPlanes(Stage):
 
     def softened(self, softness: Float[Array, ""] | float | None) -> StripPlanes:
         """The stand-in with uniform errors, whatever the softness [1], or the real strips for None."""
-        fields = (self.z, self.pitch, self.thickness, self.span, self.particle)
-        return StripPlanes(*fields, hard=softness is None, label=self.label)
+        return StripPlanes(
+            z=self.z,
+            pitch=self.pitch,
+            thickness=self.thickness,
+            span=self.span,
+            particle=self.particle,
+            hard=softness is None,
+            label=self.label,
+        )
 
     def __call__(self, events: Events, *, key: Key[Array, ""]) -> Events:
         """The events with hits of this label; the particles stay as they were before the first plane."""
         planes, particles = len(self.z), events[Particles]
         variance = kick_variance(self.thickness, self.particle.beta_momentum(particles.momentum))
-        kicks = jnp.sqrt(variance) * normals(key, events.index, 2 * planes).reshape(2, planes, -1)
+        lanes = jnp.arange(planes)  # each plane has a stream of its own; mapped, so that it is compiled once
+        kicks = jnp.sqrt(variance)[:, None] * jax.vmap(lambda k: normals(key, events.index, 2, lane=k))(lanes)
         lever = jnp.maximum(self.z[:, None] - self.z, 0.0)
-        straight = jnp.stack(particles.at_z(self.z[:, None]))
-        place = straight + jnp.einsum("ik,akn->ain", lever, kicks)
+        straight = jnp.stack(jax.vmap(particles.at_z)(self.z))
+        place = straight + jnp.einsum("ik,kan->ain", lever, kicks)
         width = self.pitch[:, None]
         if self.hard:
             measured = width * (jnp.floor(place / width) + 0.5)
             recorded = jnp.all(jnp.abs(place) < 0.5 * self.span, 0)
         else:
-            draw = uniforms(key, events.index, 2 * planes, lane=1).reshape(2, planes, -1)
-            measured = place + width * (draw - 0.5)
+            draw = jax.vmap(lambda k: uniforms(key, events.index, 2, lane=planes + k))(lanes)
+            measured = place + width * (jnp.swapaxes(draw, 0, 1) - 0.5)
             recorded = jnp.ones(place.shape[1:], bool)
         sigma = BINARY_ERROR * width * jnp.ones_like(place[0])
         probability = recorded.astype(place.dtype)
@@ -76,9 +99,9 @@ def kick_variance(
 ) -> Float[Array, "plane event"]:
     """Variance [rad2] of the projected kick in each of several planes that a particle passes.
 
-    Highland's formula for the *total* thickness (its logarithm is not additive), shared out in proportion to the
-    planes' thicknesses. Valid where `daedalus.physics.scattering.highland_variance` is, for the total; the derivative
-    is exact.
+    Highland's formula for the *total* thickness (its logarithm is not additive), shared out in proportion to
+    the planes' thicknesses. Valid where `daedalus.physics.scattering.highland_variance` is, for the total;
+    the derivative is exact.
 
     Args:
         thickness: of each plane [radiation lengths].

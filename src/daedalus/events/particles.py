@@ -20,7 +20,9 @@ class Particles(eqx.Module):
     uz: Float[Array, "event"]  # direction cosine [1]
     momentum: Float[Array, "event"]  # [GeV]
 
-    def at_z(self, z: Float[Array, ""] | Float[Array, "event"] | float) -> tuple[Float[Array, "event"], ...]:
-        """The x and y [m] at which the straight line of each particle crosses height z [m]."""
+    def at_z(self, z: Float[Array, "..."] | float) -> tuple[Float[Array, "..."], ...]:
+        """The x and y [m] at which the straight line of each particle crosses height z [m], which may be one
+        height, one per event, or a column of shape (plane, 1).
+        """
         run = (z - self.z) / self.uz
         return self.x + run * self.ux, self.y + run * self.uy

@@ -1,7 +1,7 @@
 """Execution: where searches run and what they leave behind.
 
-Holds run folders, the files in them, and measurements with fresh events. What a problem is about is none of its
-business, and neither is how results look: that is `daedalus.app`.
+Holds run folders, the files in them, and measurements with fresh events. What a problem is about is none of
+its business, and neither is how results look: that is `daedalus.app`.
 """
 
 from daedalus.execution.design_file import design_from_table, design_table, write_design

@@ -33,11 +33,12 @@ def design_table(space: Space, design: Design) -> dict[str, dict[str, Any]]:
 def design_from_table(space: Space, table: Mapping[str, Any]) -> Design:
     """The design a table describes; parameters it leaves out keep the values of the space's template.
 
-    A line is {"value": number, "unit": text} or a bare number in the data sheet's unit. A list of numbers fills all
-    elements of a field: "z" stands for z[0], z[1], ...
+    A line is {"value": number, "unit": text} or a bare number in the data sheet's unit. A list of numbers
+    fills all elements of a field: "z" stands for z[0], z[1], ...
 
     Raises:
-        DesignError: an unknown parameter, a unit of another kind, a value that is no number, or out of bounds.
+        DesignError: an unknown parameter, a unit of another kind, a value that is no number, or out of
+            bounds.
     """
     whole = _unfrozen(space)
     known = {entry.name: number for number, entry in enumerate(whole.entries)}
@@ -64,7 +65,8 @@ def read_design(path: Path, problem: Problem) -> Design:
 
     Raises:
         RunError: the file is missing or malformed.
-        DesignError: it names an unknown parameter, a wrong unit, or a value out of bounds; the text names the file.
+        DesignError: it names an unknown parameter, a wrong unit, or a value out of bounds; the text names the
+            file.
     """
     content = read_json(path)
     table = content.get("parameters", content)

@@ -75,7 +75,7 @@ def environment() -> dict[str, Any]:
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """What differs between two environments or manifests, as lines "name: old, now new"; times and states aside."""
+    """What differs between two manifests, times and states aside, as lines "name: old, now new"."""
     names = (
         "problem",
         "problem_version",

@@ -87,8 +87,8 @@ def optimised(
 ) -> tuple[int, Design, dict[int, Measurement]]:
     """The row and design that measure best among the candidates, and the measurements that decided.
 
-    All candidates are measured on the same events. The winner is chosen for being lucky among other things, so it
-    must be measured once more, with another key, before its numbers mean anything.
+    All candidates are measured on the same events. The winner is chosen for being lucky among other things,
+    so it must be measured once more, with another key, before its numbers mean anything.
 
     Args:
         problem: the task.
@@ -110,7 +110,8 @@ def optimised(
             continue  # the real apparatus sees nothing where the relaxed one did
     if not found:
         raise RunError(
-            "no candidate of the search accepts an event on the real apparatus; search longer or with more events."
+            "no candidate of the search accepts an event on the real apparatus; "
+            "search longer or with more events."
         )
     row = min(found, key=lambda r: (found[r].status != "ok", not np.isfinite(found[r].loss), found[r].loss))
     return row, history.design(problem, row), found
@@ -127,8 +128,8 @@ def result(
 ) -> tuple[Design, dict[str, Any]]:
     """The optimised design, and the record of what it, the start and the reference designs are worth.
 
-    Candidates are compared on one set of fresh events, the best of them, the start and the references are then
-    measured on another: the numbers reported are of events that neither search nor choice has seen.
+    Candidates are compared on one set of fresh events, the best of them, the start and the references are
+    then measured on another: the numbers reported are of events that neither search nor choice has seen.
 
     Args:
         problem: the task.

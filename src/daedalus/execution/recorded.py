@@ -28,8 +28,8 @@ def recorded_search(
 ) -> History:
     """The history of a search whose manifest, start and history are in the folder at every moment.
 
-    The manifest's status is "running" until the search ends, then "searched", "interrupted" (Ctrl-C; the rounds so
-    far are kept) or "failed" (with the cause; the rounds so far are kept).
+    The manifest's status is "running" until the search ends, then "searched", "interrupted" (Ctrl-C; the
+    rounds so far are kept) or "failed" (with the cause; the rounds so far are kept).
 
     Args:
         folder: where the record is kept.

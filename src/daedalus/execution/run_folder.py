@@ -28,8 +28,8 @@ class RunFolder:
     """A folder with the record of one run; every file is replaced atomically.
 
     manifest.json is written before the first evaluation and says how the run ended; config.toml repeats it;
-    history.parquet grows with every chunk of rounds; start.json and design.json hold the first and the optimised
-    design with units, result.json what both are worth, figures/ the pictures as PNG and PDF.
+    history.parquet grows with every chunk of rounds; start.json and design.json hold the first and the
+    optimised design with units, result.json what both are worth, figures/ the pictures as PNG and PDF.
     """
 
     path: Path
@@ -39,7 +39,8 @@ class RunFolder:
         """A new run folder. With ``force`` the files of an earlier run are removed from it, and no others.
 
         Raises:
-            RunError: the folder exists and ``force`` was not given, or it exists and holds something else than a run.
+            RunError: the folder exists and ``force`` was not given, or it exists and holds something else
+                than a run.
         """
         try:
             path.mkdir(parents=True, exist_ok=force)
@@ -71,7 +72,7 @@ class RunFolder:
         """
         if not (self.path / MANIFEST).is_file():
             raise RunError(
-                f"{self.path} holds no {MANIFEST}; expected the folder of a run, as `daedalus run --out` leaves it."
+                f"{self.path} holds no {MANIFEST}; expected a folder as `daedalus run --out` leaves it."
             )
         return read_json(self.path / MANIFEST)
 
@@ -119,7 +120,7 @@ class RunFolder:
         """Removes what an earlier run wrote."""
         if not (self.path / MANIFEST).is_file():
             raise RunError(
-                f"{self.path} is not empty and holds no {MANIFEST}, so it is not a run's. Choose another --out."
+                f"{self.path} is not empty and holds no {MANIFEST}: it is not a run's. Choose another --out."
             )
         pictures = [Path(str(name)).name for name in self.manifest().get("figures", [])]
         for name in (HISTORY, DESIGN, START, RESULT, REPORT, CONFIGURATION):

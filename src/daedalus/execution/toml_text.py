@@ -1,4 +1,4 @@
-"""TOML, written: scalars, lists and tables, which is all a configuration needs; reading is the standard library's."""
+"""TOML: scalars, lists and tables written, which is all a configuration needs; anything read."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 
 def _key(name: str) -> str:
-    return name if _BARE.fullmatch(name) else json.dumps(name)
+    return name if _BARE.fullmatch(name) else _text(name)
 
 
 def _value(value: Any) -> str:
@@ -61,7 +61,11 @@ def _value(value: Any) -> str:
     if isinstance(value, int):
         return str(value)
     if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+        return _text(value)
     if isinstance(value, (list, tuple)):
         return f"[{', '.join(map(_value, value))}]"
     raise RunError(f"{value!r} has no TOML form; expected text, booleans, numbers, lists or tables.")
+
+
+def _text(value: str) -> str:
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -76,7 +76,7 @@ def walk(
     reach = [(edges[a] - p) * i for a, p, i in zip(ahead, position, inverse, strict=True)]
     voxel = sum(cell * stride for cell, stride in zip(cells, strides, strict=True))
 
-    def turn(_: int, carry: tuple[Any, ...]) -> tuple[Any, ...]:
+    def turn(_: Any, carry: tuple[Any, ...]) -> tuple[Any, ...]:
         value, near, voxel, ahead, reach = carry
         far = jnp.minimum(jnp.minimum(reach[0], reach[1]), jnp.minimum(reach[2], end))
         far = jnp.maximum(far, near)

@@ -66,7 +66,7 @@ def highland_variance(
     %. Valid to 11 % for 1e-3 < t < 100 and all Z; t is the *total* path: the logarithm is not additive. Below
     t z^2/beta^2 = 1e-10 the logarithm is frozen, so that the variance is positive and zero at t = 0.
     Source: PDG 2024 eq. 34.16; Highland, Nucl. Instrum. Methods 129 (1975) 497; Lynch & Dahl (1991).
-    The derivative is exact and finite everywhere, t = 0 included.
+    The derivative is exact and finite everywhere, t = 0 included. At rest the variance is given as 0.
 
     Args:
         thickness: total path t in radiation lengths [1].
@@ -75,7 +75,7 @@ def highland_variance(
         beta: velocity [c] inside the logarithm only; left at 1 the formula is that of most older codes.
     """
     factor, _ = _logarithm(thickness, 2.0 * jnp.log(jnp.abs(charge) / jnp.asarray(beta)))
-    return (HIGHLAND_ENERGY * charge / beta_momentum) ** 2 * thickness * factor**2
+    return (HIGHLAND_ENERGY * charge * _inverse(beta_momentum)) ** 2 * thickness * factor**2
 
 
 def radiation_lengths_from_variance(
@@ -127,9 +127,9 @@ def lynch_dahl_variance(
     """
     some = characteristic > 0.0
     mean = jnp.where(some, screening, 0.0) / jnp.where(some, characteristic, 1.0)
-    chi_c2 = CHARACTERISTIC_ANGLE * (charge / (momentum * jnp.asarray(beta))) ** 2 * characteristic
-    chi_a2 = SCREENING_ANGLE * jnp.exp(mean) / jnp.asarray(momentum) ** 2
-    v = chi_c2 / (2.0 * chi_a2 * (1.0 - CENTRAL_FRACTION))
+    chi_c2 = CHARACTERISTIC_ANGLE * (charge * _inverse(momentum * jnp.asarray(beta))) ** 2 * characteristic
+    over_chi_a2 = jnp.asarray(momentum) ** 2 / (SCREENING_ANGLE * jnp.exp(mean))
+    v = chi_c2 * over_chi_a2 / (2.0 * (1.0 - CENTRAL_FRACTION))
     safe = jnp.where(v > 1e-3, v, 1.0)
     bracket = jnp.where(v > 1e-3, (1.0 + safe) * jnp.log1p(safe) / safe - 1.0, v / 2.0 - v**2 / 6.0)
     return chi_c2 / (1.0 + CENTRAL_FRACTION**2) * bracket
@@ -277,6 +277,12 @@ def _path_jvp(primals: tuple, tangents: tuple) -> tuple:
     factor, slope = _logarithm(t, primals[1])
     change = tangents[0] - 2.0 * t * factor * slope * tangents[1]
     return t, change / (factor * (factor + 2.0 * slope))
+
+
+def _inverse(momentum: Scalar) -> Float[Array, "*event"]:
+    """One over a momentum [1/GeV]; zero, with zero derivative, for what is at rest."""
+    moving = jnp.asarray(momentum) > 0.0
+    return jnp.where(moving, 1.0 / jnp.where(moving, momentum, 1.0), 0.0)
 
 
 def _safe_sqrt(x: Float[Array, "*event"]) -> Float[Array, "*event"]:

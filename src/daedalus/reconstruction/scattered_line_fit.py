@@ -17,9 +17,9 @@ class LineEstimate(NamedTuple):
     """The best linear estimate of a line from the hits of a telescope.
 
     Attributes:
-        weights: by which hits are multiplied and summed to give position [1] and slope [1/m].
-        covariance: of position [m2] and slope [1], off the diagonal [m].
-        solvable: False where the planes do not span any length; the other fields are then finite but mean nothing.
+        weights: by which hits are multiplied and summed to give position [1] and slope [1/m]. covariance: of
+        position [m2] and slope [1], off the diagonal [m]. solvable: False where the planes do not span any
+        length; the other fields are then finite but mean nothing.
     """
 
     weights: Float[Array, "2 plane"]
@@ -30,20 +30,32 @@ class LineEstimate(NamedTuple):
 class ScatteredLineFit(Stage):
     """A straight line through the hits of thin scattering planes, extrapolated back to the plane z_reference.
 
-    Generalised least squares with the full covariance of the hits, see `line_estimate`: the line is that of the
-    particle *before* its first plane, so z_reference must not lie beyond the first plane. Errors claimed by the hits
-    are not read: the fit has the planes' errors and kicks as data, one set for all events, for a beam of one momentum.
-    Tracks with a plane missing are not found and their events stop living. The derivative is that of the closed form,
-    exact.
+    Generalised least squares with the full covariance of the hits, see `line_estimate`: the line is that of
+    the particle *before* its first plane, so z_reference must not lie beyond the first plane. Errors claimed
+    by the hits are not read: the fit has the planes' errors and kicks as data, one set for all events, for a
+    beam of one momentum. Tracks with a plane missing are not found and their events stop living. The
+    derivative is that of the closed form, exact.
     """
 
     z: Float[Array, "plane"]  # position along the beam [m]
     sigma: Float[Array, "plane"]  # standard deviation of a measured coordinate [m]
     kick: Float[Array, "plane"]  # variance of the projected scattering angle in a plane [rad2]
-    z_reference: Float[Array, ""] | float = 0.0  # where position and slope are wanted [m]
-    label: str = eqx.field(static=True, default="telescope")  # of hits and tracks
+    z_reference: Float[Array, ""] | float  # where position and slope are wanted [m]
+    label: str = eqx.field(static=True)  # of hits and tracks
 
     derivative: ClassVar[Derivative] = Derivative.EXACT
+
+    def __init__(
+        self,
+        z: Float[Array, "plane"],
+        sigma: Float[Array, "plane"],
+        kick: Float[Array, "plane"],
+        *,
+        z_reference: Float[Array, ""] | float = 0.0,
+        label: str = "telescope",
+    ) -> None:
+        """A fit for planes of the given places [m], errors [m] and variances of the kick [rad2]."""
+        self.z, self.sigma, self.kick, self.z_reference, self.label = z, sigma, kick, z_reference, label
 
     @property
     def name(self) -> str:
@@ -82,10 +94,10 @@ def line_estimate(
 ) -> LineEstimate:
     """The estimate of position and slope at z_reference before the first plane, with its covariance.
 
-    (x0, t) = C A^T V^-1 x, C = (A^T V^-1 A)^-1, rows of A (1, z_i - z_reference), V from `hit_covariance`: the
-    minimum-variance linear estimate (Gauss and Markov), as in Gluckstern, Nucl. Instrum. Methods 24 (1963) 381 and
-    Lutz, Nucl. Instrum. Methods A 273 (1988) 349. Solved about the planes' centre, where float32 loses least.
-    The derivative is exact, except where two planes meet.
+    (x0, t) = C A^T V^-1 x, C = (A^T V^-1 A)^-1, rows of A (1, z_i - z_reference), V from `hit_covariance`:
+    the minimum-variance linear estimate (Gauss and Markov), as in Gluckstern, Nucl. Instrum. Methods 24
+    (1963) 381 and Lutz, Nucl. Instrum. Methods A 273 (1988) 349. Solved about the planes' centre, where
+    float32 loses least. The derivative is exact, except where two planes meet.
 
     Args:
         z: position of the planes along the beam, in any order [m].
@@ -112,9 +124,9 @@ def hit_covariance(
 ) -> Float[Array, "plane plane"]:
     """Covariance [m2] of the hits of one particle about its line before the first plane.
 
-    V_ij = sigma_i^2 delta_ij + sum over k of kick_k max(z_i - z_k, 0) max(z_j - z_k, 0): each plane deflects, and
-    what lies behind it moves together (Gluckstern, Nucl. Instrum. Methods 24 (1963) 381). Thin planes, small angles.
-    The derivative is exact, except where two planes meet.
+    V_ij = sigma_i^2 delta_ij + sum over k of kick_k max(z_i - z_k, 0) max(z_j - z_k, 0): each plane deflects,
+    and what lies behind it moves together (Gluckstern, Nucl. Instrum. Methods 24 (1963) 381). Thin planes,
+    small angles. The derivative is exact, except where two planes meet.
 
     Args:
         z: position of the planes along the beam, in any order [m].

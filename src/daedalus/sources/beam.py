@@ -14,8 +14,9 @@ from daedalus.events import Events, Particles, normals
 class Beam(Stage):
     """The source of a beam along +z that starts in a plane.
 
-    Position and slopes are independent Gaussians in x and y: x = spot * n1, dx/dz = divergence * n2 (no correlation
-    of the two, as at a waist). Directions are normalised exactly. The derivative is exact (pathwise) in all fields.
+    Position and slopes are independent Gaussians in x and y: x = spot * n1, dx/dz = divergence * n2 (no
+    correlation of the two, as at a waist). Directions are normalised exactly. The derivative is exact
+    (pathwise) in all fields.
     """
 
     momentum: Float[Array, ""] | float  # of all particles [GeV]

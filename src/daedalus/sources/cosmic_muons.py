@@ -105,8 +105,8 @@ class CosmicMuons(Stage):
     def _starts(self, index: UInt32[Array, "event"], key: Key[Array, ""]) -> Tried:
         """The first attempt that the aperture accepts, for every event, whatever the other events need.
 
-        Rejected events are tried again in half as many slots, then in a quarter until all are accepted; only what
-        found no slot, which is rare, makes another turn over all events.
+        Rejected events are tried again in half as many slots, then in a quarter until all are accepted;
+        only what found no slot, which is rare, makes another turn over all events.
         """
         if self.aperture.exact:
             return self._attempt(index, key, 1)
@@ -152,7 +152,7 @@ def _until_accepted(index: UInt32[Array, "slot"], lane: Int[Array, ""], step: St
 
 
 def _refilled(index: UInt32[Array, "slot"], lane: Int[Array, ""], tried: Tried, again: Again) -> Tried:
-    """Rejected events replaced by tries from the next lane on, for as many as find one of half as many slots."""
+    """Rejected events replaced by tries from the next lane on, as many as half the slots can take."""
     number = index.shape[0]
     slots = max(number // 2, 1)
     place = jnp.where(tried[2], slots, jnp.cumsum(~tried[2]) - 1)

@@ -1,4 +1,4 @@
-"""Conformance, shipped: anyone can prove a stage, an objective, an optimiser, a space or a problem of their own."""
+"""Conformance, shipped: anyone can prove a stage, objective, optimiser, space or problem of their own."""
 
 from daedalus.testing.conformance import Verdict, conformance
 from daedalus.testing.gradients import GradientReport, check_gradient

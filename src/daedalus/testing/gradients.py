@@ -40,14 +40,17 @@ class GradientReport:
     bias_error: np.ndarray  # standard error of the bias
 
     def __str__(self) -> str:
-        head = f"{'parameter':24s} {'derivative':>13s} {'difference':>13s} {'relative':>9s} {'spread':>10s} {'bias':>22s}"
+        head = f"{'parameter':24s} {'derivative':>13s} {'difference':>13s} {'relative':>9s}"
+        head += f" {'spread':>10s} {'bias':>22s}"
         numbers = (self.derivative, self.difference, self.relative, self.spread, self.bias, self.bias_error)
         rows = []
         for name, per, *row in zip(self.names, self.units, *numbers, strict=True):
             bias = "" if np.isnan(row[4]) else f"{row[4]:+.3g} +- {row[5]:.2g}"
             label = f"{name} [1/{per}]"
             rows.append(f"{label:24s} {row[0]:13.6g} {row[1]:13.6g} {row[2]:9.1e} {row[3]:10.3g} {bias:>22s}")
-        return "\n".join([head, *rows])
+        worst = max(self.relative, default=0.0)
+        title = f"gradient by {len(self.names)} parameters: within {worst:.1e} of finite differences"
+        return "\n".join([title, head, *rows])
 
 
 def check_gradient(
@@ -66,8 +69,8 @@ def check_gradient(
 ) -> GradientReport:
     """Compares a problem's gradient with finite differences of the same smooth function and random numbers.
 
-    Differences are central and of fourth order, in the unit cube; the design is moved inside the bounds by two
-    steps. Where a stage is noisy (score function) the value of one key says nothing and is not held against it.
+    Differences are central and of fourth order, in the unit cube; the design is moved inside the bounds by
+    two steps. Where a stage is noisy (score function) the value of one key is not held against it.
 
     Args:
         problem: the task.
@@ -93,8 +96,12 @@ def check_gradient(
     point = Point(jnp.clip(point.cube, 2 * step, 1 - 2 * step), point.learned)
     chosen = _chosen(problem, names)
     slopes = _slopes(problem, point, key, partition, softness=softness, keys=keys)
-    require(np.isfinite(slopes).all(), "the gradient is not finite", "finite numbers",
-            "problem.first_non_finite names the stage.")  # fmt: skip
+    require(
+        np.isfinite(slopes).all(),
+        "the gradient is not finite",
+        "finite numbers",
+        "problem.first_non_finite names the stage.",
+    )
     loss = _loss(problem, partition, softness)
     difference = _differences(loss, point, key, chosen, (-2 * step, -step, step, 2 * step))
     difference = np.asarray(difference @ np.array([1, -8, 8, -1]) / (12 * step))
@@ -107,15 +114,24 @@ def check_gradient(
         bias, bias_error = _bias(problem, point, key, partition, slopes=slopes, chosen=chosen, step=real_step)
     scale = (space.upper - space.lower)[chosen] / np.array([unit(space.entries[i].unit) for i in chosen])
     report = GradientReport(
-        tuple(space.names[i] for i in chosen), tuple(space.entries[i].unit for i in chosen), derivative / scale,
-        difference / scale, relative, np.std(slopes, 0, ddof=1)[chosen] / scale if keys > 1 else np.full(len(chosen), np.nan),
-        bias / scale, bias_error / scale,
-    )  # fmt: skip
+        tuple(space.names[i] for i in chosen),
+        tuple(space.entries[i].unit for i in chosen),
+        derivative / scale,
+        difference / scale,
+        relative,
+        np.std(slopes, 0, ddof=1)[chosen] / scale if keys > 1 else np.full(len(chosen), np.nan),
+        bias / scale,
+        bias_error / scale,
+    )
     limit = allowed if tolerance is None else tolerance
     if not flags & (Derivative.NOISY | Derivative.NONE):
         worst = int(np.argmax(relative)) if len(chosen) else 0
-        require(np.all(relative <= limit), f"the derivative by {report.names[worst] if chosen else ''} is off:\n{report}",
-                f"agreement with finite differences to {limit:g}", "Look at the stages that parameter enters.")  # fmt: skip
+        require(
+            np.all(relative <= limit),
+            f"the derivative by {report.names[worst] if chosen else ''} is off:\n{report}",
+            f"agreement with finite differences to {limit:g}",
+            "Look at the stages that parameter enters.",
+        )
     return report
 
 
@@ -179,9 +195,15 @@ def _differences(
 
 
 def _bias(
-    problem: Problem, point: Point, key: Key[Array, ""], partition: Partition, *, slopes: np.ndarray, chosen: list[int],
+    problem: Problem,
+    point: Point,
+    key: Key[Array, ""],
+    partition: Partition,
+    *,
+    slopes: np.ndarray,
+    chosen: list[int],
     step: float,
-) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard error, over keys, of the relaxed gradient minus differences of the real apparatus."""
     inside = Point(jnp.clip(point.cube, step, 1 - step), point.learned)
     real = _loss(problem, partition, None)

@@ -1,4 +1,4 @@
-"""The check of an objective: scenarios that take no part carry no weight, in the value and in the derivative."""
+"""The check of an objective: empty scenarios carry no weight, in the value and in the derivative."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ def check_objective(
 ) -> Report:
     """Checks a figure on the summaries of at least two scenarios.
 
-    A scenario of weight zero may hold any sums, those of another scenario or none at all, without changing the
-    value; with an empty scenario the derivative by the sums stays finite (write sum / maximum(count, tiny)).
+    A scenario of weight zero may hold any sums, those of another scenario or none at all, without changing
+    the value; with an empty scenario the derivative by the sums stays finite (write sum / maximum(count,
+    tiny)).
 
     Raises:
         ConformanceError: it does not.
@@ -42,9 +43,12 @@ def check_objective(
     ]
     for what, other in zip(("another scenario's sums", "nothing"), figures[1:], strict=True):
         off = abs(float(other - figures[0]))
-        require(off <= 10 * rounding() * max(abs(float(figures[0])), 1e-30),
-                f"{name} changes from {figures[0]} to {other} when a scenario of weight zero holds {what}",
-                "no change", "Average over scenarios with summaries.mean.")  # fmt: skip
+        require(
+            off <= 10 * rounding() * max(abs(float(figures[0])), 1e-30),
+            f"{name} changes from {figures[0]} to {other} when a scenario of weight zero holds {what}",
+            "no change",
+            "Average over scenarios with summaries.mean.",
+        )
     _check_slope(objective, design, truths, Summaries(blank.sums, weight))
     return Report(
         name, (f"{float(value):.6g}; empty scenarios carry no weight, and do not spoil the derivative",)
@@ -61,9 +65,12 @@ def _check_slope(objective: Any, design: Design, truths: PyTree, summaries: Summ
     value = lambda sums: _figure(objective, design, truths, Summaries({**sums, **others}, summaries.weight))
     slopes = jax.grad(value)(numbers)
     spoiled = [name for name, tree in slopes.items() if not _finite(tree)]
-    require(not spoiled or isinstance(objective, Metric),
-            f"the derivative of {objective.name} by {spoiled} is not finite with an empty scenario",
-            "finite derivatives", "Divide by jnp.maximum(count, tiny) before summaries.mean.")  # fmt: skip
+    require(
+        not spoiled or isinstance(objective, Metric),
+        f"the derivative of {objective.name} by {spoiled} is not finite with an empty scenario",
+        "finite derivatives",
+        "Divide by jnp.maximum(count, tiny) before summaries.mean.",
+    )
 
 
 def _floating(tree: PyTree) -> bool:

@@ -1,4 +1,4 @@
-"""The check of a problem: it evaluates, repeats, maps, differentiates, and does not mind how events are cut."""
+"""The check of a problem: it evaluates, repeats, maps, differentiates, however its events are cut."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ def check_problem(
 ) -> Report:
     """Checks a problem at its start with a few events.
 
-    Figures and errors are finite; an evaluation repeats; the loss is the objectives' weighted sum; designs can be
-    mapped over; and, where every stage has a derivative, the gradient is finite and the same whether events come
-    in one block or in several.
+    Figures and errors are finite; an evaluation repeats; the loss is the objectives' weighted sum; designs
+    can be mapped over; and, where every stage has a derivative, the gradient is finite and the same
+    whether events come in one block or in several.
 
     Raises:
         ConformanceError: it is not so.
@@ -49,16 +49,28 @@ def check_problem(
 
 
 def _check_figures(problem: Problem, found: Evaluation) -> None:
-    require(int(found.status) in (Status.OK, Status.INFEASIBLE), f"the start's status is {Status(int(found.status)).name}",
-            "ok", "problem.first_non_finite names the stage.")  # fmt: skip
+    require(
+        int(found.status) in (Status.OK, Status.INFEASIBLE),
+        f"the start's status is {Status(int(found.status)).name}",
+        "ok",
+        "problem.first_non_finite names the stage.",
+    )
     for figure in problem.figures:
         value, error = float(found.values[figure.name]), float(found.errors[figure.name])
         require(np.isfinite(value), f"{figure.name} is {value}", "a finite number", "Guard the formula.")
-        require(np.isfinite(error) and error >= 0, f"the error of {figure.name} is {error}", "a finite number",
-                "Let figures be functions of the sums that stand leaving out a part.")  # fmt: skip
+        require(
+            np.isfinite(error) and error >= 0,
+            f"the error of {figure.name} is {error}",
+            "a finite number",
+            "Let figures be functions of the sums that stand leaving out a part.",
+        )
     loss = sum(o.direction * float(found.values[o.name]) / o.scale for o in problem.objectives)
-    require(abs(float(found.loss) - loss) <= 10 * rounding() * max(abs(loss), 1e-30), f"the loss is {found.loss}",
-            f"{loss}, the sum of direction * value / scale", "Check the objectives' scales.")  # fmt: skip
+    require(
+        abs(float(found.loss) - loss) <= 10 * rounding() * max(abs(loss), 1e-30),
+        f"the loss is {found.loss}",
+        f"{loss}, the sum of direction * value / scale",
+        "Check the objectives' scales.",
+    )
 
 
 def _check_cuts(problem: Problem, partition: Partition, key: Key[Array, ""], *, gradient: bool) -> str:
@@ -85,8 +97,12 @@ def _check_cuts(problem: Problem, partition: Partition, key: Key[Array, ""], *, 
         assert single.gradient is not None
         assert first.gradient is not None
         one, other = single.gradient.value.cube, first.gradient.value.cube
-        require(np.isfinite(np.asarray(one)).all(), "the gradient is not finite", "finite numbers",
-                "problem.first_non_finite names the stage.")  # fmt: skip
+        require(
+            np.isfinite(np.asarray(one)).all(),
+            "the gradient is not finite",
+            "finite numbers",
+            "problem.first_non_finite names the stage.",
+        )
         off = max(off, deviation(one, other))
         require(
             off < 1e3 * rounding(),

@@ -9,13 +9,13 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Shaped
 
 from daedalus.errors import DaedalusError
 
 
 class ConformanceError(DaedalusError, AssertionError):
-    """A class or a problem breaks a promise of its seam; the text says what was found, expected, and the remedy."""
+    """A class or a problem breaks a promise of its seam; the text says found, expected, and remedy."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,11 +40,14 @@ def require(condition: Any, found: str, expected: str, remedy: str) -> None:
 
 
 def rounding(dtype: Any = None) -> float:
-    """The relative difference [1] that rounding may make between two orders of the same sum: 1e-10, or 1e-5 in float32."""
+    """What rounding may change in a sum's order, relative [1]: 1e-10, or 1e-5 in float32."""
     return 1e-10 if (dtype or jnp.result_type(float)) == jnp.float64 else 1e-5
 
 
-def deviation(found: Float[Array, "*shape"], expected: Float[Array, "*shape"]) -> float:
+Numbers = Shaped[Array, "*shape"] | Shaped[np.ndarray, "*shape"]
+
+
+def deviation(found: Numbers, expected: Numbers) -> float:
     """The largest difference of two arrays, relative to the largest absolute value expected [1]."""
     a, b = np.asarray(found, float), np.asarray(expected, float)
     if a.size == 0:

@@ -18,8 +18,8 @@ _POINTS = 16  # random points of the cube that make the round trip
 def check_space(space: Space) -> Report:
     """Checks names, bounds, exactness and symmetries of a space.
 
-    The bounds are met exactly, whole numbers come back exactly, other values to rounding; the table of a design
-    gives the same design; learned leaves pass through; the canonical order is a fixed point.
+    The bounds are met exactly, whole numbers come back exactly, other values to rounding; the table of a
+    design gives the same design; learned leaves pass through; the canonical order is a fixed point.
 
     Raises:
         ConformanceError: it is not so.

@@ -20,7 +20,7 @@ class TelescopeDesign(Design):
         25 * um, 250 * um, "um", doc="distance between strips: from what can be bonded to what still tracks"
     )
     thickness: Float[Array, "plane"] = parameter(
-        100 * um, 500 * um, "um", doc="thickness of the silicon: from what still gives a signal to a full wafer"
+        100 * um, 500 * um, "um", doc="thickness of the silicon: from what still gives a signal"
     )
 
     symmetries: ClassVar[tuple[Exchange, ...]] = (Exchange(("z", "pitch", "thickness"), by="z"),)

@@ -47,28 +47,28 @@ def telescope(planes: int = 5, momentum: float | None = None) -> Problem:
 
     Args:
         planes: number of planes [1]; four to six are usual.
-        momentum: one momentum of the beam [GeV]; by default 1 to 10 GeV, stratified and uniform in the logarithm.
+        momentum: one momentum of the beam [GeV]; by default 1 to 10 GeV, uniform in the logarithm.
 
     Raises:
         ProblemError: fewer than two planes or more than twelve, or a momentum that is not positive.
     """
     if not PLANES[0] <= planes <= PLANES[1]:
-        raise ProblemError(f"{planes} planes; expected {PLANES[0]} to {PLANES[1]}. Choose a number in between.")
+        raise ProblemError(f"{planes} planes; expected {PLANES[0]} to {PLANES[1]}: choose one of these.")
     if momentum is not None and not 0.0 < momentum < np.inf:
-        raise ProblemError(f"the momentum is {momentum} GeV; expected a positive number, or None for 1 to 10 GeV.")
+        raise ProblemError(f"the momentum is {momentum} GeV; expected a positive one, or None for 1 to 10.")
     draw = log_uniform_momentum if momentum is None else partial(fixed_momentum, momentum)
     return Problem(
         name="tracking/telescope",
         start=evenly_spaced(planes, nearest=30 * cm, pitch=150 * um, thickness=400 * um),
         build=build,
         objectives=(
-            Objective("impact", impact, "um", IMPACT_SCALE, doc="error of the position in the target, mean over momenta"),
+            Objective("impact", impact, "um", IMPACT_SCALE, doc="error in the target, mean over momenta"),
             Objective("cost", telescope_cost, "EUR", COST_SCALE, doc="channels and silicon"),
-            Objective("crowding", crowding, "1", CROWDING_SCALE, doc="planes nearer to each other than their boxes allow"),
+            Objective("crowding", crowding, "1", CROWDING_SCALE, doc="planes whose boxes overlap"),
         ),
         metrics=(
-            Metric("impact_expected", impact_expected, "um", doc="the same from the closed form, uniform errors"),
-            Metric("impact_rms", impact_rms, "um", doc="root of the mean square over momenta: soft momenta dominate"),
+            Metric("impact_expected", impact_expected, "um", doc="impact in closed form"),
+            Metric("impact_rms", impact_rms, "um", doc="impact, quadratic mean over momenta"),
             Metric("channels", telescope_channels, "1", doc="number of strips that are read out"),
         ),
         scenarios=Scenarios(draw, 64 if momentum is None else 1, random=False),
@@ -76,7 +76,7 @@ def telescope(planes: int = 5, momentum: float | None = None) -> Problem:
         events=128 if momentum is None else 4096,
         references={"even": evenly_spaced(planes, nearest=8 * cm, pitch=50 * um, thickness=300 * um)},
         physics=(
-            f"beam of {pion.name}s, {MOMENTA[0]:g} to {MOMENTA[1]:g} GeV" if momentum is None else f"beam of {momentum} GeV",
+            f"beam of {pion.name}s, {'1 to 10' if momentum is None else momentum} GeV",
             "multiple scattering in the silicon of the planes: Highland's formula with the total path",
             "strips of binary readout; no air, no cooling, no inefficiency",
         ),
@@ -84,12 +84,12 @@ def telescope(planes: int = 5, momentum: float | None = None) -> Problem:
 
 
 def telescope_recipe(problem: Problem) -> Recipe:
-    """How the telescope is best run: Adam from one start, 120 rounds."""
+    """How the telescope is best run: Adam from one start, 80 rounds."""
     steps = {"z": 4 * cm, "pitch": 6 * um, "thickness": 12 * um}
     single = problem.scenarios.count == 1
     return Recipe(
         optimiser=Adam(steps=steps),
-        rounds=120,
+        rounds=80,
         events=4096 if single else 128,
         scenarios=1 if single else 64,
         scoring_scenarios=1 if single else 256,
@@ -110,11 +110,22 @@ def evenly_spaced(planes: int, *, nearest: float, pitch: float, thickness: float
 
 
 def build(design: TelescopeDesign, truth: BeamEnergy) -> Pipeline:
-    """The pipeline of a telescope in a beam: beam, strips, fit; and the sum of squared errors in the target."""
-    thickness = design.thickness / material("silicon").X0
-    fit = ScatteredLineFit(design.z, BINARY_ERROR * design.pitch, kicks(design, truth.momentum), TARGET)
-    strips = StripPlanes(design.z, design.pitch, thickness, SPAN, pion)
-    return Pipeline([Beam(truth.momentum, SPOT, DIVERGENCE, TARGET), strips, fit], {"squared_error": squared_error})
+    """The pipeline of a telescope: beam, strips, fit; and the sum of squared errors in the target."""
+    strips = StripPlanes(
+        z=design.z,
+        pitch=design.pitch,
+        thickness=design.thickness / material("silicon").X0,
+        span=SPAN,
+        particle=pion,
+    )
+    fit = ScatteredLineFit(
+        z=design.z,
+        sigma=BINARY_ERROR * design.pitch,
+        kick=kicks(design, truth.momentum),
+        z_reference=TARGET,
+    )
+    beam = Beam(momentum=truth.momentum, spot=SPOT, divergence=DIVERGENCE, z=TARGET)
+    return Pipeline([beam, strips, fit], {"squared_error": squared_error})
 
 
 def kicks(design: TelescopeDesign, momentum: Float[Array, ""]) -> Float[Array, "plane"]:
@@ -157,7 +168,7 @@ def telescope_cost(design: TelescopeDesign, summaries: Summaries, truths: BeamEn
 
 
 def crowding(design: TelescopeDesign, summaries: Summaries, truths: BeamEnergy) -> Float[Array, ""]:
-    """How far planes overlap: sum over neighbours of max(1 - distance / depth of a box, 0)^2, zero if none do [1]."""
+    """How far planes overlap: sum over neighbours of max(1 - distance / depth of a box, 0)^2 [1]."""
     distance = jnp.diff(jnp.sort(design.z))
     return jnp.sum(jnp.maximum(1.0 - distance / BOX, 0.0) ** 2)
 

@@ -1,0 +1,151 @@
+"""One case per class: a function that makes what the conformance checks need. Adding a class is one line.
+
+Stages: ``"ClassName": lambda: (stage, events)``; optimisers: ``"ClassName": lambda: optimiser``. A second
+case of a class has a comma and a word after its name.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+
+from daedalus.core import Design, Stage, learned, parameter
+from daedalus.detectors.edges import SigmoidEdges
+from daedalus.detectors.panels import Panels
+from daedalus.detectors.spectrometer import Spectrometer
+from daedalus.detectors.strips import StripPlanes
+from daedalus.events import Events, Particles, blank_events, uniforms
+from daedalus.geometry.voxels import Voxels
+from daedalus.optimisers import SGD, Adam, ErrorNorm, GlobalNorm, OneCycle, RandomSearch, WarmUp
+from daedalus.physics.particles import pion
+from daedalus.reconstruction.closest_approach import ClosestApproach
+from daedalus.reconstruction.line_fit import LineFit
+from daedalus.reconstruction.scattered_line_fit import ScatteredLineFit
+from daedalus.sources import CosmicMuons, HorizontalWindow, MuonFile
+from daedalus.sources.beam import Beam
+from daedalus.transport.multiple_scattering import MultipleScattering
+from daedalus.transport.volume import Volume
+
+COUNT = 61  # events; prime, so that no other axis of a record is as long
+
+
+def blank() -> Events:
+    """Events as a source gets them."""
+    return blank_events(jnp.arange(COUNT, dtype=jnp.uint32))
+
+
+def particles(z: float = 1.0, momentum: float = 5.0) -> Events:
+    """Particles going down from a height [m], in a square metre, slopes up to 0.3, of one momentum [GeV]."""
+    x, y, ux, uy = uniforms(jax.random.key(1), blank().index, 4)
+    ux, uy = 0.6 * (ux - 0.5), 0.6 * (uy - 0.5)
+    uz = -jnp.sqrt(1 - ux**2 - uy**2)
+    full = lambda value: jnp.full_like(x, value)
+    return blank().add(Particles(x=x, y=y, z=full(z), ux=ux, uy=uy, uz=uz, momentum=full(momentum)))
+
+
+class Panel(Design):
+    """A design with hardware, whole numbers and software, for optimisers and spaces."""
+
+    x: jax.Array = parameter(-1.0, 3.0, "m", doc="where")
+    z: jax.Array = parameter(0.0, 1.0, "m", doc="how high")
+    count: jax.Array = parameter(1.0, 5.0, "1", doc="how many", kind="whole")
+    net: jax.Array = learned(doc="software")
+
+
+def panel() -> Panel:
+    """The design the optimisers start from."""
+    return Panel(2.5, jnp.array([0.1, 0.5, 0.4]), 2.0, jnp.array([0.5, -0.5]))
+
+
+def square(z: float) -> HorizontalWindow:
+    """A horizontal window of a square metre at a height [m]."""
+    return HorizontalWindow((0.0, 1.0), (0.0, 1.0), z)
+
+
+def muon_file() -> MuonFile:
+    """A file of three muons, read."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "muons.csv"
+        path.write_text(
+            "x [m],y [m],z [m],theta,phi,p\n0.1,0.2,1.0,0.1,0.5,3\n0.3,0.1,1,0.2,2,4\n0.4,0,1,0.3,4,5\n"
+        )
+        return MuonFile(path)
+
+
+def volume() -> Volume:
+    """Eight voxels, no two of one material."""
+    sides = jnp.array([0.0, 0.4, 1.0])
+    grid = Voxels(sides, sides, jnp.array([0.2, 0.5, 0.8]))
+    return Volume(grid, 1.0 + 10.0 * jnp.arange(8.0).reshape(2, 2, 2))
+
+
+def panels(label: str, z: tuple[float, ...], edges: SigmoidEdges | None = None) -> Panels:
+    """Three panels of a metre and a half."""
+    middle, span = jnp.full(3, 0.5), jnp.full(3, 1.5)
+    return Panels(middle, middle, jnp.array(z), span, 1e-3, 0.95, edges, label)
+
+
+def stacked(*stages: Stage) -> Events:
+    """Particles after some stages."""
+    record = particles()
+    for number, stage in enumerate(stages):
+        record = stage(record, key=jax.random.fold_in(jax.random.key(2), number))
+    return record
+
+
+UPPER, LOWER = ("upper", (1.2, 1.1, 1.0)), ("lower", (0.1, 0.05, 0.0))
+STRIPS = (jnp.array([0.5, 0.1, 0.3]), jnp.array([1e-4, 5e-5, 2e-4]), jnp.array([4e-3, 2e-3, 3e-3]))
+
+
+def strips(*, hard: bool) -> StripPlanes:
+    """Three planes of strips."""
+    return StripPlanes(*STRIPS, 1.0, pion, hard)
+
+
+def beam_through_strips() -> Events:
+    """A beam that has passed three planes of strips."""
+    beam = Beam(momentum=2.0, spot=3e-3, divergence=1e-2)(blank(), key=jax.random.key(3))
+    return strips(hard=False)(beam, key=jax.random.key(4))
+
+
+def beam() -> Events:
+    """A beam."""
+    return Beam(momentum=2.0, spot=3e-3, divergence=1e-2)(blank(), key=jax.random.key(3))
+
+
+STAGES = {
+    "Beam": lambda: (Beam(jnp.asarray(2.0), jnp.asarray(3e-3), jnp.asarray(1e-2)), blank()),
+    "CosmicMuons": lambda: (CosmicMuons(square(1.8), "guan"), blank()),
+    "MuonFile": lambda: (muon_file(), blank()),
+    "MultipleScattering": lambda: (MultipleScattering(volume()), particles()),
+    "MultipleScattering, three segments": lambda: (MultipleScattering(volume(), segments=3), particles()),
+    "Panels": lambda: (panels(*UPPER), particles(1.5)),
+    "Panels, relaxed": lambda: (panels(*UPPER, SigmoidEdges(0.5)), particles(1.5)),
+    "StripPlanes": lambda: (strips(hard=True), beam()),
+    "StripPlanes, stand-in": lambda: (strips(hard=False), beam()),
+    "Spectrometer": lambda: (Spectrometer(jnp.asarray(0.1)), particles()),
+    "LineFit": lambda: (LineFit("upper"), stacked(panels(*UPPER))),
+    "ScatteredLineFit": lambda: (
+        ScatteredLineFit(STRIPS[0], STRIPS[1] / 12**0.5, 1e-7 * STRIPS[2] / STRIPS[2][0]),
+        beam_through_strips(),
+    ),
+    "ClosestApproach": lambda: (
+        ClosestApproach(),
+        stacked(
+            panels(*UPPER), MultipleScattering(volume()), panels(*LOWER), LineFit("upper"), LineFit("lower")
+        ),
+    ),
+}  # fmt: skip
+
+OPTIMISERS = {
+    "Adam": lambda: Adam(starts=3, steps={"x": 0.1}),
+    "Adam, clipped": lambda: Adam(
+        clip=GlobalNorm(0.5), schedule=OneCycle(), step_share=0.05, spread=0.1, starts=2
+    ),
+    "SGD": lambda: SGD(starts=2, steps={"x": 0.1, "z": 0.02}),
+    "SGD, clipped": lambda: SGD(clip=ErrorNorm(3.0), schedule=WarmUp(OneCycle()), step_share=0.05),
+    "RandomSearch": lambda: RandomSearch(batch=4),
+}
