@@ -56,13 +56,15 @@ class Witness(Callback):
         self.rows: list[dict[str, float]] = []
 
     def on_volume_begin(self) -> None:
+        self.angles: list[torch.Tensor] = []
         self.started = time.process_time()
 
     def on_scatter_end(self) -> None:
-        self.angle = self.wrapper.fit_params.sb.total_scatter.detach().flatten()
+        self.angles.append(self.wrapper.fit_params.sb.total_scatter.detach().double().flatten())
 
     def on_x0_pred_end(self) -> None:
         fit = self.wrapper.fit_params
+        angle = torch.cat(self.angles)
         inferrer = fit.volume_inferrer
         z = inferrer.muon_poca_xyz[:, 2].detach().double()
         sigma = inferrer.muon_poca_xyz_unc[:, 2].detach().double()
@@ -87,8 +89,8 @@ class Witness(Callback):
                 "sigma_z_median": quantile(sigma, 0.5),
                 "sigma_z_q16": quantile(sigma, 0.15865),
                 "sigma_z_q84": quantile(sigma, 0.84135),
-                "scatter_rms": float(self.angle.double().square().mean().sqrt()),
-                "scatter_median": quantile(self.angle.double(), 0.5),
+                "scatter_rms": float(angle.square().mean().sqrt()),
+                "scatter_median": quantile(angle, 0.5),
                 "efficiency_mean": float(inferrer.muon_efficiency.mean()),
                 "efficiency_spread": float(inferrer.muon_efficiency.std()),
                 "cpu_s": time.process_time() - self.started,
@@ -115,8 +117,11 @@ def published() -> Volume:
     return volume
 
 
-def build(make):
+def build(make, soft: bool):
     volume = Volume(make(), budget=6) if make else published()
+    for layer in volume.get_detectors():
+        for panel in layer.panels:
+            panel.realistic_validation = not soft
     return ArbVolumeWrapper(
         volume,
         opts={},
@@ -135,14 +140,14 @@ def filled_layers(wrapper) -> dict[str, list[float]]:
     return out
 
 
-def scan(wrapper, muons: int, levels=LEVELS) -> list[dict[str, float]]:
+def scan(wrapper, muons: int, batch: int, levels=LEVELS) -> list[dict[str, float]]:
     maker = ladle_furnace.LadleFurnacePassiveGenerator(wrapper.volume)
     made = [maker._generate(fixed_mat_z=level, fixed_slag_z=level + SLAG) for level in levels]
     witness = Witness()
     wrapper.predict(
         PassiveYielder(made),
         n_mu_per_volume=muons,
-        mu_bs=muons,
+        mu_bs=batch,
         pred_cb=VolumeTargetPredHandler(),
         cbs=[MuonResampler(), witness],
     )
@@ -174,11 +179,7 @@ def summary(rows: list[dict[str, float]]) -> dict:
                 "corrected_rms": float(left_out[here].std(ddof=1)),
                 "corrected_mse": float(square[here].mean()),
             }
-    means = {
-        key: float(np.mean([row[key] for row in rows]))
-        for key in rows[0]
-        if key not in ("truth", "prediction")
-    }
+    means = {key: float(np.mean([row[key] for row in rows])) for key in rows[0] if key not in ("truth", "prediction")}
     within = [values["raw_rms"] ** 2 for values in levels.values()]
     return {
         "volumes": n,
@@ -202,11 +203,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--rounds", type=int, default=12, help="volumes per level of each human design")
-    parser.add_argument(
-        "--initial-every", type=int, default=2, help="scan the initial design in every n-th round"
-    )
+    parser.add_argument("--initial-every", type=int, default=2, help="scan the initial design in every n-th round")
     parser.add_argument("--minutes", type=float, default=math.inf, help="begin no scan after this time")
     parser.add_argument("--muons", type=int, default=1000)
+    parser.add_argument("--batch", type=int, help="muons per batch, all of them at once if absent")
+    parser.add_argument("--soft", action="store_true", help="keep the smooth panels of training, which lose no muon")
+    parser.add_argument("--designs", nargs="+", choices=list(DETECTORS), default=list(DETECTORS))
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
 
@@ -214,18 +216,23 @@ def main() -> None:
     torch.manual_seed(options.seed)
     np.random.seed(options.seed)  # noqa: NPY002 - the peer draws from the global state
     start = time.monotonic()
-    wrappers = {name: build(make) for name, make in DETECTORS.items()}
-    rows: dict[str, list] = {name: [] for name in DETECTORS}
-    layers = filled_layers(wrappers["human_1"])
+    wrappers = {name: build(make, options.soft) for name, make in DETECTORS.items() if name in options.designs}
+    rows: dict[str, list] = {name: [] for name in wrappers}
+    layers = filled_layers(next(iter(wrappers.values())))
     for turn in range(options.rounds):
         for name, wrapper in wrappers.items():
             if name == "initial" and turn % options.initial_every:
                 continue
             if time.monotonic() - start > 60 * options.minutes:
                 break
-            rows[name] += scan(wrapper, options.muons)
+            rows[name] += scan(wrapper, options.muons, options.batch or options.muons)
             report = {
-                "settings": {"muons": options.muons, "seed": options.seed, "torch": torch.__version__},
+                "settings": {
+                    "muons": options.muons,
+                    "seed": options.seed,
+                    "soft": options.soft,
+                    "torch": torch.__version__,
+                },
                 "generator": str(wrapper.mu_generator),
                 "layers": layers,
                 "summary": {key: summary(value) for key, value in rows.items() if value},

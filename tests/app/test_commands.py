@@ -257,8 +257,6 @@ def test_ctrl_c_leaves_a_usable_folder(elsewhere, tmp_path, cli):
 SCRIPT = """
 import sys
 from daedalus.app.main import main
-from daedalus.app.rerun import difference
-from daedalus.core import History
 main(["list"])
 unneeded = ("matplotlib", "pyarrow", "rich.progress", "daedalus.execution", "daedalus.app.search")
 sys.exit(" ".join(name for name in unneeded if name in sys.modules) or 0)

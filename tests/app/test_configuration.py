@@ -82,6 +82,8 @@ def test_options_are_converted_to_what_the_factory_takes():
     found = option_values(factory, given, "a/b")
     assert found == {"length": pytest.approx(0.12), "momentum": pytest.approx(5.0), "kind": "b", "at": (1, 2)}
     assert option_values(factory, {"momentum": "none"}, "a/b") == {"momentum": None}
+    numbers = option_values(factory, {"length": 2, "momentum": 3, "count": 4}, "a/b")
+    assert [type(value) for value in numbers.values()] == [float, float, int]
 
 
 @pytest.mark.parametrize(

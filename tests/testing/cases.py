@@ -102,7 +102,7 @@ STRIPS = (jnp.array([0.5, 0.1, 0.3]), jnp.array([1e-4, 5e-5, 2e-4]), jnp.array([
 
 def strips(*, hard: bool) -> StripPlanes:
     """Three planes of strips."""
-    return StripPlanes(*STRIPS, 1.0, pion, hard)
+    return StripPlanes(*STRIPS, span=1.0, particle=pion, hard=hard)
 
 
 def beam_through_strips() -> Events:

@@ -80,7 +80,7 @@ def test_good_stages_conform():
     ("stage", "record", "complaint"),
     [
         (BatchNumbers(), blank, "gives permuted events other rows"),
-        (HardEdge(jnp.asarray(0.3)), spread, "its parameters decide who stays alive"),
+        (HardEdge(jnp.asarray(1.0)), spread, "its parameters decide who stays alive"),
         (
             LostDerivative(jnp.asarray(2.0)),
             spread,
@@ -105,7 +105,7 @@ def test_objectives():
     problem, (sums, truths) = summaries()
     check_objective(OBJECTIVES[0], problem.start, sums, truths)
     greedy = Objective("greedy", lambda d, s, t: jnp.mean(s["first"]["x"]))
-    with pytest.raises(ConformanceError, match=r"greedy changes from .* when a scenario of weight zero holds"):
+    with pytest.raises(ConformanceError, match=r"greedy changes .* when a scenario of weight zero holds"):
         check_objective(greedy, problem.start, sums, truths)
     careless = Objective("careless", lambda d, s, t: s.mean(s["first"]["x"] / s["first"]["count"]))
     with pytest.raises(ConformanceError, match=r"the derivative of careless by \['first'\] is not finite"):

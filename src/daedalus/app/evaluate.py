@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from daedalus.app.screen import output
 from daedalus.app.task import Task, task
 from daedalus.core import Design, scoring_key
 from daedalus.execution import measurement, read_design
+from daedalus.execution.files import json_text
 from daedalus.execution.measurement import figure_sheet
 
 
@@ -47,7 +47,7 @@ def show_evaluation(name: str, design: str, *, settings: Sequence[str], as_json:
     }
     answer["figures"] = figure_sheet(found.problem)
     if as_json:
-        print(json.dumps(answer | {"measured": measured}, indent=2))
+        print(json_text(answer | {"measured": measured}))
     else:
         show_results(output(), answer | {"designs": {Path(design).name: measured}})
 

@@ -50,7 +50,7 @@ def option_values(factory: Callable[..., Any], options: Mapping[str, Any], probl
         StudyError: an unknown option (near names are suggested), or a value that does not fit its annotation.
     """
     known = inspect.signature(factory).parameters
-    hints = typing.get_type_hints(factory)
+    hints = _hints(factory)
     values = {}
     for name, given in options.items():
         if name not in known:
@@ -62,8 +62,21 @@ def option_values(factory: Callable[..., Any], options: Mapping[str, Any], probl
         if not fitting:
             expected = inspect.formatannotation(kind)
             raise StudyError(f"option {name} of {problem} is {given!r}; expected {expected}.")
-        values[name] = fitting[0]
+        values[name] = _as_float(fitting[0], kind)
     return values
+
+
+def _as_float(value: Any, kind: Any) -> Any:
+    """A whole number as a float where the annotation knows floats only."""
+    kinds = (kind, *typing.get_args(kind))
+    return float(value) if type(value) is int and float in kinds and int not in kinds else value
+
+
+def _hints(factory: Callable[..., Any]) -> dict[str, Any]:
+    try:
+        return typing.get_type_hints(factory)
+    except NameError:  # names that only type checkers import: then the factory itself must check
+        return {}
 
 
 def _readings(given: Any) -> list[Any]:

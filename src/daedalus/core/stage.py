@@ -3,7 +3,7 @@
 import abc
 import enum
 import zlib
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import equinox as eqx
 import jax
@@ -29,8 +29,21 @@ class Stage(eqx.Module):
     from `daedalus.events.normals` and `uniforms` with the events' own indices, never from the batch's shape.
     """
 
-    name: eqx.AbstractVar[str]  # unique in its pipeline; part of its random stream
-    derivative: eqx.AbstractVar[Derivative]
+    if TYPE_CHECKING:  # a type checker would take abstract variables for fields
+
+        @property
+        def name(self) -> str:
+            """The stage's name, unique in its pipeline; part of its random stream."""
+            ...
+
+        @property
+        def derivative(self) -> Derivative:
+            """What the stage says about its derivative."""
+            ...
+
+    else:
+        name: eqx.AbstractVar[str]
+        derivative: eqx.AbstractVar[Derivative]
 
     @abc.abstractmethod
     def __call__(self, events: Events, *, key: Key[Array, ""]) -> Events:

@@ -1,8 +1,7 @@
 """Panels: stacks of thin rectangular position detectors."""
 
-from __future__ import annotations
-
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
@@ -14,11 +13,19 @@ from daedalus.events import Events, Hits, Particles, normals, uniforms
 class Panels(Stage):
     """A stack of infinitely thin, horizontal, square panels that measure x and y of passing particles.
 
-    The particle is not deflected. With hard edges a hit exists where the particle crosses the panel and a draw falls
-    below the efficiency. With relaxed edges every particle makes a hit, whose claimed error grows as
-    resolution / response and whose probability is efficiency * response; the measured position is then
-    true position + error * normal number, so that pulls stay standard normal. The hit lies on the particle's line at
-    the panel's height: moving a panel along the line of a noiseless particle moves the hit along it.
+    The particle is not deflected, and a recorded hit lies on its line at the panel's height, smeared by the
+    resolution: moving a panel along the line of a noiseless particle moves the hit along it.
+
+    Hard edges: a hit is recorded where the particle crosses the panel and a draw falls below the efficiency.
+
+    Relaxed edges, ``sampled``: a hit is recorded where the draw falls below efficiency * response. This is a real
+    detector with soft edges; its derivative with respect to x, y and span goes through the event weight, which is
+    multiplied by exp(logp - stop_gradient(logp)) with logp the log-probability of what was recorded: unbiased for the
+    soft edges, noisy, and biased for the hard ones only by their softness.
+
+    Relaxed edges, not sampled: the reference code's way. Every particle makes a hit, whose claimed and true error is
+    resolution / response and whose probability efficiency * response acts as a weight later on. Pathwise, without
+    extra noise, but information leaks in from far outside the panel.
     """
 
     x: Float[Array, "plane"]  # centre [m]
@@ -30,6 +37,7 @@ class Panels(Stage):
     edges: Edges | None  # None: hard
     label: str = eqx.field(static=True)  # of the hits, e.g. "upper"
     relaxed_edges: Edges = SigmoidEdges()  # what `softened` puts in place of hard ones
+    sampled: bool = eqx.field(static=True, default=True)  # how relaxed edges act, see above
 
     @property
     def name(self) -> str:
@@ -38,34 +46,41 @@ class Panels(Stage):
 
     @property
     def derivative(self) -> Derivative:
-        """Biased where edges are relaxed; none in x, y and span where they are hard."""
-        return Derivative.NONE if self.edges is None else Derivative.BIASED
+        """Biased where edges are relaxed, and noisy where they are sampled; none where they are hard."""
+        if self.edges is None:
+            return Derivative.NONE
+        return Derivative.BIASED | Derivative.NOISY if self.sampled else Derivative.BIASED
 
-    def softened(self, softness: Float[Array, ""] | float | None) -> Panels:
+    def softened(self, softness: Float[Array, ""] | float | None) -> "Panels":
         """The panels with edges relaxed to ``softness`` times their width [1], or hard for None."""
         edges = None if softness is None else self.relaxed_edges.scaled(softness)
-        geometry = (self.x, self.y, self.z, self.span)
-        return Panels(*geometry, self.resolution, self.efficiency, edges, self.label, self.relaxed_edges)
+        return eqx.tree_at(lambda p: p.edges, self, edges, is_leaf=lambda leaf: leaf is None)
 
     def __call__(self, events: Events, *, key: Key[Array, ""]) -> Events:
         """The events with hits of this stack's label."""
         planes = len(self.z)
         true_x, true_y = events[Particles].at_z(self.z[:, None])
-        noise = normals(key, events.index, 2 * planes)
         half = 0.5 * self.span[:, None]
         offset_x, offset_y = (true_x - self.x[:, None]) / half, (true_y - self.y[:, None]) / half
         if self.edges is None:
-            draw = uniforms(key, events.index, planes, lane=1)
-            inside = (jnp.abs(offset_x) < 1.0) & (jnp.abs(offset_y) < 1.0)
-            recorded = inside & (draw < self.efficiency)
-            probability = recorded.astype(true_x.dtype)
-            sigma = jnp.full_like(true_x, 1.0) * self.resolution
+            response = ((jnp.abs(offset_x) < 1.0) & (jnp.abs(offset_y) < 1.0)).astype(true_x.dtype)
         else:
             response = self.edges.response(offset_x) * self.edges.response(offset_y)
-            recorded = jnp.ones_like(true_x, bool)
-            probability = self.efficiency * response
+        noise = normals(key, events.index, 2 * planes)
+        if self.edges is not None and not self.sampled:
             sigma = self.resolution / jnp.maximum(response, FAR_AWAY)
-        hits = Hits(
-            true_x + sigma * noise[:planes], true_y + sigma * noise[planes:], self.z, sigma, probability, recorded
-        )
-        return events.add(hits, self.label)
+            recorded, probability = jnp.ones_like(true_x, bool), self.efficiency * response
+        else:
+            sigma = jnp.full_like(true_x, 1.0) * self.resolution
+            chance = self.efficiency * response
+            recorded = uniforms(key, events.index, planes, lane=1) < chance
+            probability = recorded.astype(true_x.dtype)
+            if self.edges is not None:
+                safe = jnp.clip(chance, RAREST, 1.0 - RAREST)
+                log_chance = jnp.sum(jnp.where(recorded, jnp.log(safe), jnp.log1p(-safe)), 0)
+                events = events.reweight(jnp.exp(log_chance - jax.lax.stop_gradient(log_chance)))
+        x, y = true_x + sigma * noise[:planes], true_y + sigma * noise[planes:]
+        return events.add(Hits(x, y, self.z, sigma, probability, recorded), self.label)
+
+
+RAREST = 1e-4  # smallest probability of a hit, or of none, that a derivative is taken of [1]

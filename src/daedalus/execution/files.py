@@ -37,8 +37,13 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
-    """Makes or replaces a JSON file; numbers that are not finite become null."""
-    write_text(path, json.dumps(_plain(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    """Makes or replaces a JSON file, as `json_text` has it."""
+    write_text(path, json_text(value) + "\n")
+
+
+def json_text(value: Mapping[str, Any]) -> str:
+    """A mapping as JSON; numbers that are not finite become null."""
+    return json.dumps(_plain(value), indent=2, ensure_ascii=False, allow_nan=False)
 
 
 def read_text(path: Path) -> str:

@@ -175,12 +175,26 @@ def path_moments(
     return Moments(A0, A1, A2)
 
 
-def exit_covariance(variance: Float[Array, "*event"], moments: Moments) -> Float[Array, "*event 2 2"]:
+class Covariance(NamedTuple):
+    """Covariance of plane-projected angle and displacement at the exit of a path; see `exit_covariance`.
+
+    Attributes:
+        angle: variance of the angle [rad2].
+        mixed: covariance of angle and displacement [rad m].
+        displacement: variance of the displacement [m2].
+    """
+
+    angle: Float[Array, "*event"]
+    mixed: Float[Array, "*event"]
+    displacement: Float[Array, "*event"]
+
+
+def exit_covariance(variance: Float[Array, "*event"], moments: Moments) -> Covariance:
     """Covariance of plane-projected angle [rad] and displacement [m] at the exit of a path.
 
     theta0^2 / A0 [[A0, A1], [A1, A2]]: small angles, a Gaussian of total variance theta0^2 shared out along
     the path in proportion to the strength. A homogeneous slab of length L has rms displacement L theta0 /
-    sqrt(3) and correlation sqrt(3)/2 (PDG 2024 section 34.3). Zero where A0 is zero; the derivative is
+    sqrt(3) and correlation sqrt(3)/2 (PDG 2024 eqs. 34.19 to 34.22). Zero where A0 is zero; the derivative is
     exact.
 
     Args:
@@ -189,27 +203,26 @@ def exit_covariance(variance: Float[Array, "*event"], moments: Moments) -> Float
     """
     some = moments.A0 > 0.0
     unit = jnp.where(some, variance, 0.0) / jnp.where(some, moments.A0, 1.0)
-    flat = jnp.stack([unit * moments.A0, unit * moments.A1, unit * moments.A1, unit * moments.A2], axis=-1)
-    return flat.reshape(*flat.shape[:-1], 2, 2)
+    return Covariance(unit * moments.A0, unit * moments.A1, unit * moments.A2)
 
 
 def correlated_deviation(
-    z1: Float[Array, "*event"], z2: Float[Array, "*event"], covariance: Float[Array, "*event 2 2"]
+    z1: Float[Array, "*event"], z2: Float[Array, "*event"], covariance: Covariance
 ) -> tuple[Float[Array, "*event"], Float[Array, "*event"]]:
     """Angle [rad] and displacement [m] of one projection from two independent unit normals.
 
     angle = z2 s11, displacement = z1 s22 + z2 s21 with the Cholesky factor s of the covariance: for a slab
-    theta = z2 theta0 and dx = L theta0 (z1 / sqrt(12) + z2 / 2), PDG 2024 section 34.3.
+    theta = z2 theta0 and dx = L theta0 (z1 / sqrt(12) + z2 / 2), PDG 2024 eqs. 34.21, 34.22.
     The derivative is pathwise: exact at fixed normals; given as zero where a variance vanishes.
 
     Args:
         z1: unit normal of the displacement alone [1].
         z2: unit normal shared by angle and displacement [1].
-        covariance: of angle and displacement, from `exit_covariance` [rad2, rad m, m2].
+        covariance: of angle and displacement, from `exit_covariance`.
     """
-    angle_width = _safe_sqrt(covariance[..., 0, 0])
-    slope = covariance[..., 0, 1] / jnp.where(angle_width > 0.0, angle_width, 1.0)
-    own_width = _safe_sqrt(covariance[..., 1, 1] - slope**2)
+    angle_width = _safe_sqrt(covariance.angle)
+    slope = covariance.mixed / jnp.where(angle_width > 0.0, angle_width, 1.0)
+    own_width = _safe_sqrt(covariance.displacement - slope**2)
     return z2 * angle_width, z1 * own_width + z2 * slope
 
 

@@ -20,7 +20,13 @@ def across(direction: Vector) -> tuple[Vector, Vector]:
     return (1.0 + sign * x * x * a, sign * b, -sign * x), (b, sign + y * y * a, -y)
 
 
-def turned(direction: Vector, first: Vector, second: Vector, angle_1, angle_2) -> Vector:
+def turned(
+    direction: Vector,
+    first: Vector,
+    second: Vector,
+    angle_1: Float[Array, "event"],
+    angle_2: Float[Array, "event"],
+) -> Vector:
     """The direction turned by two small angles [rad] along two vectors across it, normalised for any angle.
 
     The turn is along a great circle by sqrt(angle_1^2 + angle_2^2), so that large angles stay angles.

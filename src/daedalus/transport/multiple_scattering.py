@@ -1,8 +1,6 @@
 """Transport through voxels: multiple scattering with the exact covariance of angle and displacement."""
 
-from __future__ import annotations
-
-from typing import ClassVar
+from typing import ClassVar, Literal, NamedTuple
 
 import equinox as eqx
 import jax
@@ -14,7 +12,13 @@ from daedalus.events import Events, Particles, normals, uniforms
 from daedalus.geometry import crossing, walk
 from daedalus.physics.energy_loss import range_curve
 from daedalus.physics.particles import Particle, muon
-from daedalus.physics.scattering import correlated_deviation, highland_variance
+from daedalus.physics.scattering import (
+    Moments,
+    correlated_deviation,
+    exit_covariance,
+    highland_variance,
+    lynch_dahl_variance,
+)
 from daedalus.transport.frames import Vector, across, turned
 from daedalus.transport.volume import Volume
 
@@ -33,10 +37,13 @@ class MultipleScattering(Stage):
     rms displacement L theta0 / sqrt(3)). Cutting the path into segments therefore changes nothing but the bending of
     the path itself: one segment is right where displacements are small against a voxel; more follow the bent path.
 
-    The derivative is exact (pathwise) at fixed voxel crossings.
+    With ``law="lynch_dahl"`` theta0 is that of Lynch and Dahl's two-parameter screening formula for the total path and
+    the power is shared out in proportion to the characteristic angle. The tail widens angle and displacement of a
+    share of the particles together. The derivative is exact (pathwise) at fixed voxel crossings.
     """
 
     volume: Volume
+    law: Literal["highland", "lynch_dahl"] = eqx.field(static=True, default="highland")
     segments: int = eqx.field(static=True, default=1)  # draws along the path [1]
     energy_loss: bool = eqx.field(static=True, default=False)  # mean loss; needs the volume's minimum_ionisation
     tail_fraction: float = eqx.field(static=True, default=0.0)  # of draws with a wider spread [1]
@@ -53,17 +60,17 @@ class MultipleScattering(Stage):
         start = tuple(p + enter * u for p, u in zip(position, direction, strict=True))
         length = leave - enter
         kinetic = self.particle.energy(particles.momentum) - self.particle.mass
-        state, spread = (start, direction, kinetic), self._spread(events, key)
+        state, spread = _State(start, direction, kinetic), self._spread(events, key)
         if self.segments == 1:
             position, direction, kinetic = self._advance(state, length, None, normals(key, events.index, 4) * spread)
         else:
-            thickness = self._moments(state, length)[0]
+            whole, _ = self._path(state, length)
 
             def segment(number, state):
-                to_exit = crossing(box, *state[:2])[1]  # the last segment runs to the exit of the bent path
+                to_exit = crossing(box, state.position, state.direction)[1]  # the last segment runs to the exit of the bent path
                 reach = jnp.where(number == self.segments - 1, to_exit, jnp.minimum(length / self.segments, to_exit))
                 draws = normals(key, events.index, 4, lane=number) * spread
-                return self._advance(state, jnp.maximum(reach, 0.0), thickness, draws)
+                return self._advance(state, jnp.maximum(reach, 0.0), whole, draws)
 
             position, direction, kinetic = jax.lax.fori_loop(0, self.segments, segment, state)
         momentum = jnp.sqrt(kinetic * (kinetic + 2.0 * self.particle.mass))
@@ -77,55 +84,80 @@ class MultipleScattering(Stage):
         (draw,) = uniforms(key, events.index, 1, lane=_TAIL_LANE)
         return jnp.where(draw < self.tail_fraction, self.tail_scale, 1.0)
 
-    def _advance(self, state, length: Float[Array, "event"], total: Float[Array, "event"] | None, draws):
-        """Position, direction and kinetic energy at the end of one segment of a path of a total thickness."""
+    def _advance(self, state: "_State", length: Float[Array, "event"], total: "_Path | None", draws) -> "_State":
+        """The state at the end of one segment of a path; ``total`` is the whole path where that is longer."""
         position, direction, _ = state
-        thickness, *moments, kinetic = self._moments(state, length)
-        total = thickness if total is None else total
-        unit_variance = highland_variance(total, 1.0) / jnp.maximum(total, 1e-12)
-        covariance = [unit_variance * moment for moment in moments]
-        angle_1, offset_1 = correlated_deviation(draws[0], draws[1], *covariance)
-        angle_2, offset_2 = correlated_deviation(draws[2], draws[3], *covariance)
+        path, kinetic = self._path(state, length)
+        covariance = exit_covariance(path.moments.A0 * self._unit_variance(path if total is None else total), path.moments)
+        angle_1, offset_1 = correlated_deviation(draws[0], draws[1], covariance)
+        angle_2, offset_2 = correlated_deviation(draws[2], draws[3], covariance)
         right, up = across(direction)
         position = tuple(
             p + length * u + offset_1 * r + offset_2 * q
             for p, u, r, q in zip(position, direction, right, up, strict=True)
         )
-        return position, turned(direction, right, up, angle_1, angle_2), kinetic
+        return _State(position, turned(direction, right, up, angle_1, angle_2), kinetic)
 
-    def _moments(self, state, length: Float[Array, "event"]):
-        """Thickness [radiation lengths], moments A_0, A_1, A_2 about the end of a path, and the energy there."""
-        position, direction, kinetic = state
-        power_table = self.volume.inverse_radiation_length.ravel()
-        mass = self.particle.mass
+    def _unit_variance(self, path: "_Path") -> Float[Array, "event"]:
+        """Variance of the plane angle over the total of the law's scattering power, at beta p = 1 GeV [rad2 GeV2]."""
+        safe = jnp.maximum(path.total, 1e-12)
+        if self.law == "highland":
+            return highland_variance(safe, 1.0) / safe
+        return lynch_dahl_variance(safe, path.screening, 1.0) / safe
 
+    def _path(self, state: "_State", length: Float[Array, "event"]) -> "tuple[_Path, Float[Array, 'event']]":
+        """The sums along a straight path, and the kinetic energy at its end [GeV]."""
+        highland, mass = self.law == "highland", self.particle.mass
+        powers = (self.volume.inverse_radiation_length if highland else self.volume.characteristic).ravel()
         curve = range_curve() if self.energy_loss else None
-        reach = curve.range(jnp.maximum(kinetic, AT_REST)) if curve else None
+        reach = curve.range(jnp.maximum(state.kinetic, AT_REST)) if curve else None
 
         def step(value, voxel, near, far):
-            thickness, zeroth, first, second, (opacity, kinetic) = value
-            before, after = length - near, length - far
-            power = jnp.take(power_table, voxel, mode="clip")
+            total, screening, A0, A1, A2, opacity, kinetic = value
+            piece, before, after = far - near, length - near, length - far
+            power = jnp.take(powers, voxel, mode="clip")
+            if not highland:
+                screening = screening + jnp.take(self.volume.screening.ravel(), voxel, mode="clip") * piece
             if curve:
-                thickness = thickness + power * (far - near)
-                opacity = opacity + jnp.take(self.volume.minimum_ionisation.ravel(), voxel, mode="clip") * (far - near)
+                total = total + power * piece
+                opacity = opacity + jnp.take(self.volume.minimum_ionisation.ravel(), voxel, mode="clip") * piece
                 later = curve.kinetic(jnp.maximum(reach - opacity, 1e-3 * AT_REST))
                 power = power / (_beta_momentum(kinetic, mass) * _beta_momentum(later, mass))
                 kinetic = later
-            zeroth = zeroth + power * (before - after)
-            first = first + power * (before**2 - after**2) / 2.0
-            second = second + power * (before**3 - after**3) / 3.0
-            return thickness, zeroth, first, second, (opacity, kinetic)
+            A0 = A0 + power * piece
+            A1 = A1 + power * (before**2 - after**2) / 2.0
+            A2 = A2 + power * (before**3 - after**3) / 3.0
+            return total, screening, A0, A1, A2, opacity, kinetic
 
         zero = jnp.zeros_like(length)
-        start = (zero, zero, zero, zero, (zero, kinetic))
-        thickness, *moments, (_, kinetic) = walk(
-            self.volume.voxels, position, direction, step=step, initial=start, length=length
+        total, screening, *moments, _, kinetic = walk(
+            self.volume.voxels,
+            state.position,
+            state.direction,
+            step=step,
+            initial=(zero,) * 6 + (state.kinetic,),
+            length=length,
         )
-        if self.energy_loss:
-            return thickness, *moments, kinetic
+        if curve:
+            return _Path(total, screening, Moments(*moments)), kinetic
         scale = 1.0 / _beta_momentum(kinetic, mass) ** 2
-        return moments[0], *(moment * scale for moment in moments), kinetic
+        return _Path(moments[0], screening, Moments(*(moment * scale for moment in moments))), kinetic
+
+
+class _State(NamedTuple):
+    """A particle on its way: position [m], direction [1] and kinetic energy [GeV]."""
+
+    position: tuple[Float[Array, "event"], ...]
+    direction: tuple[Float[Array, "event"], ...]
+    kinetic: Float[Array, "event"]
+
+
+class _Path(NamedTuple):
+    """Sums along a path: of the scattering power, of the screening, and the power's moments over (beta p)^2."""
+
+    total: Float[Array, "event"]
+    screening: Float[Array, "event"]
+    moments: Moments
 
 
 def _beta_momentum(kinetic: Float[Array, "event"], mass: float) -> Float[Array, "event"]:

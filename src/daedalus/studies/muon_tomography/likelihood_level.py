@@ -11,9 +11,10 @@ from daedalus.core import Summaries
 from daedalus.events import Events, Momenta, Tracks
 from daedalus.geometry import Box, crossing
 from daedalus.inference.likelihood_scan import posterior_mean
+from daedalus.physics.materials import material
 from daedalus.physics.particles import muon
 from daedalus.physics.scattering import highland_variance
-from daedalus.studies.muon_tomography.scenario import FLOOR, RIM, SIDE, SLAG, WALL, filling_properties
+from daedalus.studies.muon_tomography.scenario import FILLINGS, FLOOR, RIM, SIDE, SLAG, WALL
 from daedalus.units import cm
 
 NODES = np.arange(50.0, 140.1, 2.5) * cm  # hypotheses, from the ladle's inner floor to its rim [m]
@@ -72,7 +73,7 @@ def _moments(upper: Tracks, secant: Float[Array, "event"]) -> tuple[Float[Array,
 
     With h = z - FLOOR, A_k = secant^(k+1) sum over fillings of (h_top^(k+1) - h_bottom^(k+1)) / ((k+1) X0).
     """
-    wall, melt, slag, rest = (float(power) for power in filling_properties()[0])
+    wall, melt, slag, rest = (1.0 / material(name).X0 for name in FILLINGS)
     outer, inner = _heights(upper, 0.0), _heights(upper, WALL)
     surface = jnp.clip(jnp.asarray(_surfaces(), outer[0].dtype)[:, None] - FLOOR, inner[0], inner[1])
     nodes = len(NODES)

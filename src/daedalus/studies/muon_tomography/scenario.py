@@ -9,7 +9,6 @@ import numpy as np
 from jaxtyping import Array, Float, Int, Key
 
 from daedalus.geometry import Voxels
-from daedalus.physics.energy_loss import minimum_loss
 from daedalus.physics.materials import material
 from daedalus.transport.volume import Volume
 from daedalus.units import cm
@@ -53,11 +52,4 @@ def ladle_volume(level: Float[Array, ""]) -> Volume:
     inside = (centre > WALL) & (centre < SIDE - WALL)
     interior = inside[:, None, None] & inside[None, :, None] & (middle > FLOOR + WALL)[None, None, :]
     kind = jnp.where(interior, filling[None, None, :], 0)
-    power, ionisation = filling_properties()
-    return Volume(Voxels(side, side, heights), jnp.asarray(power)[kind], jnp.asarray(ionisation)[kind])
-
-
-def filling_properties() -> tuple[Float[np.ndarray, "4"], Float[np.ndarray, "4"]]:
-    """Inverse radiation length [1/m] and minimum ionisation [GeV/m] of wall, melt, slag and rest."""
-    kinds = [material(name) for name in FILLINGS]
-    return np.array([1.0 / k.X0 for k in kinds]), np.array([minimum_loss(k) for k in kinds])
+    return Volume.of(Voxels(side, side, heights), kind, [material(name) for name in FILLINGS])
