@@ -71,8 +71,8 @@ def walk(
     inverse = [1.0 / jnp.where(jnp.abs(u) < 1e-9, jnp.where(u < 0, -1e-9, 1e-9), u) for u in direction]
     end = crossing(voxels.box, position, direction)[1] if length is None else length
     cells = [_cell(grid, p, u) for grid, p, u in zip(grids, position, direction, strict=True)]
-    steps = [jnp.where(u > 0, 1, -1) for u in direction]
-    ahead = [cell + (u > 0) + offset for cell, u, offset in zip(cells, direction, offsets, strict=True)]
+    steps = [jnp.where(u >= 0, 1, -1) for u in direction]  # zero counts as forwards, as in the inverse
+    ahead = [cell + (u >= 0) + offset for cell, u, offset in zip(cells, direction, offsets, strict=True)]
     reach = [(edges[a] - p) * i for a, p, i in zip(ahead, position, inverse, strict=True)]
     voxel = sum(cell * stride for cell, stride in zip(cells, strides, strict=True))
 
