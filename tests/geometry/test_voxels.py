@@ -134,3 +134,23 @@ def test_the_derivative_by_the_edges():
     assert float(value) == pytest.approx(0.3 * 2 + 0.7 * 5, rel=1e-12)
     assert float(slope) == pytest.approx(2.0 - 5.0, rel=1e-12)
     assert grid("uneven").shape == (4, 2, 5)
+
+
+def test_the_derivative_by_edges_that_x_and_y_have_in_common():
+    values = table(grid("empty layers"))[:2, :2, :2]
+    position, direction, _ = rays(Voxels(*(jnp.array([0.0, 0.4, 1.0]),) * 3), seed=5)
+    start, lines = position - 0.5 * direction, tuple(map(jnp.asarray, direction))
+
+    @jax.jit
+    def total(edges):
+        voxels = Voxels(*edges)
+        enter, leave = crossing(voxels.box, tuple(map(jnp.asarray, start)), lines)
+        entry = tuple(p + enter * u for p, u in zip(start, lines, strict=True))
+        step = lambda value, voxel, near, far: value + (far - near) * jnp.take(values.ravel(), voxel, mode="clip")
+        return jnp.mean(walk(voxels, entry, lines, step=step, initial=jnp.zeros(COUNT), length=leave - enter))
+
+    edges = jnp.tile(jnp.array([0.0, 0.4, 1.0]), (3, 1))
+    slope = jax.jit(jax.grad(total))(edges)
+    for place in np.ndindex(3, 3):
+        move = lambda h, place=place: total(edges.at[place].add(h))
+        assert float(slope[place]) == pytest.approx(float(move(1e-6) - move(-1e-6)) / 2e-6, abs=1e-8)

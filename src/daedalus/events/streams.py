@@ -75,7 +75,7 @@ def uniforms(
     """
     pairs = _pairs(key, index, (count + 1) // 2, lane)
     words = [word for pair in pairs for word in pair][:count]
-    return jnp.stack([_unit_interval(word) for word in words])
+    return _settled([_unit_interval(word) for word in words])
 
 
 def normals(
@@ -101,7 +101,7 @@ def normals(
         radius = jnp.sqrt(-2.0 * jnp.log((radial.astype(dtype) + 0.5) * dtype.type(2.0**-32)))
         cosine, sine = _circle(_unit_interval(angular))
         rows += [radius * cosine, radius * sine]
-    return jnp.stack(rows[:count])
+    return _settled(rows[:count])
 
 
 def _circle(turn: Float[Array, "*shape"]) -> tuple[Float[Array, "*shape"], Float[Array, "*shape"]]:
@@ -115,3 +115,8 @@ def _circle(turn: Float[Array, "*shape"]) -> tuple[Float[Array, "*shape"], Float
     odd = (turns & 1) == 1
     across, up = jnp.where(odd, sine, cosine), jnp.where(odd, cosine, sine)
     return jnp.where(((turns + 1) & 2) != 0, -across, across), jnp.where((turns & 2) != 0, -up, up)
+
+
+def _settled(rows: list[Float[Array, "event"]]) -> Float[Array, "draw event"]:
+    """The rows as one array, computed once: the compiler would repeat the cipher for every reader of a number."""
+    return jax.lax.optimization_barrier(jnp.stack(rows))

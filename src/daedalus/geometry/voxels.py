@@ -79,7 +79,7 @@ def walk(
     def turn(_: Any, carry: tuple[Any, ...]) -> tuple[Any, ...]:
         value, near, voxel, ahead, reach = carry
         far = jnp.minimum(jnp.minimum(reach[0], reach[1]), jnp.minimum(reach[2], end))
-        far = jnp.maximum(far, near)
+        far = jnp.where(far > near, far, near)  # not maximum: behind the exit a tie would share the derivative
         value = step(value, voxel, near, far)
         crosses_x = reach[0] <= far
         crosses_y = (reach[1] <= far) & ~crosses_x
@@ -99,6 +99,6 @@ def walk(
 
 def _cell(grid: Float[Array, "edge"], position: Float[Array, "event"], direction: Float[Array, "event"]) -> Any:
     """The number of the cell that a line at a position is about to cross."""
-    nudge = 1e-5 * (grid[-1] - grid[0]) * jnp.sign(direction)
+    nudge = 100 * jnp.finfo(grid.dtype).eps * (grid[-1] - grid[0]) * jnp.sign(direction)  # rounding of the position
     inner = grid[1:-1]
     return jnp.sum((position + nudge > inner[:, None]).astype(jnp.int32), 0) if len(inner) else jnp.zeros_like(position, int)

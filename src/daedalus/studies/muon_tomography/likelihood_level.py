@@ -17,7 +17,7 @@ from daedalus.physics.scattering import highland_variance
 from daedalus.studies.muon_tomography.scenario import FILLINGS, FLOOR, RIM, SIDE, SLAG, WALL
 from daedalus.units import cm
 
-NODES = np.arange(50.0, 140.1, 2.5) * cm  # hypotheses, from the ladle's inner floor to its rim [m]
+NODES = np.arange(50.0, 140.1, 5.0) * cm  # hypotheses, from the ladle's inner floor to its rim [m]
 _SLAG_NODES = round(SLAG / (NODES[1] - NODES[0]))  # the slag's surface in steps of the grid
 OUTLIERS, OUTLIER_SCALE = 0.02, 3.0  # share of muons in a wide component, and its spread over that of the core [1]
 
@@ -43,15 +43,15 @@ class LevelLikelihood(eqx.Module):
         moments = _moments(upper, secant)
         variance = self._variance(moments[0], events[Momenta].value)
         scatter = tuple(variance * moment for moment in moments)
-        distance, log_determinant = 0.0, 0.0
+        distance, volume = 0.0, 1.0
         for angle, offset, errors in _deviations(upper, lower, secant):
             c, s, o = (term + error for term, error in zip(scatter, errors, strict=True))
             determinant = jnp.maximum(c * o - s * s, 1e-6 * c * o)  # never below rounding
             distance = distance + (angle**2 * o - 2.0 * angle * offset * s + offset**2 * c) / determinant
-            log_determinant = log_determinant + jnp.log(determinant)
-        wide = OUTLIERS / OUTLIER_SCALE**4
-        density = (1.0 - OUTLIERS) * jnp.exp(-0.5 * distance) + wide * jnp.exp(-0.5 * distance / OUTLIER_SCALE**2)
-        log_density = jnp.log(density + 1e-30) - 0.5 * log_determinant
+            volume = volume * determinant
+        wide = jnp.exp(-0.5 * distance / OUTLIER_SCALE**2)
+        density = (1.0 - OUTLIERS) * wide ** round(OUTLIER_SCALE**2) + OUTLIERS / OUTLIER_SCALE**4 * wide
+        log_density = 0.5 * jnp.log(jnp.maximum(density, 1e-15) ** 2 / volume)
         return jnp.sum(jnp.where(weight > 0, weight * log_density, 0.0), axis=1)
 
     def _variance(self, thickness: Float[Array, "node event"], momentum: Float[Array, "event"]):
