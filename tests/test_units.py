@@ -68,9 +68,7 @@ def test_units_of_a_kind_have_equal_dimensions():
     assert dimension("rad") != dimension("1")
 
 
-@pytest.mark.parametrize(
-    ("text", "near"), [("gev", "GeV"), ("eur/m2", "EUR"), ("mradd", "mrad"), ("hours", "hour")]
-)
+@pytest.mark.parametrize(("text", "near"), [("gev", "GeV"), ("eur/m2", "EUR"), ("mradd", "mrad"), ("hours", "hour")])
 def test_an_unknown_name_is_answered_with_near_ones(text, near):
     with pytest.raises(DesignError, match=near):
         unit(text)

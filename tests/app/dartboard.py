@@ -85,14 +85,10 @@ def problem(
     def build(board, aim):
         far = cursed & (jnp.sum(board.place**2) < 0.35)
         player = Player(aim, spread)
-        return Pipeline(
-            [player, Wall(blind, far)], {"darts": lambda e, earlier: distances(e, earlier, board)}
-        )
+        return Pipeline([player, Wall(blind, far)], {"darts": lambda e, earlier: distances(e, earlier, board)})
 
     def mean(name):
-        return lambda board, sums, truths: sums.mean(
-            sums["darts"][name] / jnp.maximum(sums["darts"]["all"], 1e-6)
-        )
+        return lambda board, sums, truths: sums.mean(sums["darts"][name] / jnp.maximum(sums["darts"]["all"], 1e-6))
 
     return Problem(
         name="dartboard/hang",
@@ -100,16 +96,10 @@ def problem(
         start=Board(place=[0.6, -0.5], radius=0.2),
         build=build,
         objectives=(
-            Objective(
-                "distance2", mean("squared"), unit="cm2", scale=0.01, doc="mean squared distance of darts"
-            ),
-            Objective(
-                "price", lambda b, s, t: 100 * b.radius**2, unit="EUR", scale=10.0, doc="price of the board"
-            ),
+            Objective("distance2", mean("squared"), unit="cm2", scale=0.01, doc="mean squared distance of darts"),
+            Objective("price", lambda b, s, t: 100 * b.radius**2, unit="EUR", scale=10.0, doc="price of the board"),
         ),
-        constraints=(
-            Constraint("size", lambda b, s, t: b.radius, 0.0, 0.6, unit="cm", doc="must fit the door"),
-        )
+        constraints=(Constraint("size", lambda b, s, t: b.radius, 0.0, 0.6, unit="cm", doc="must fit the door"),)
         if wall == "wood"
         else (),
         metrics=(Metric("on_board", mean("on"), unit="percent", doc="darts that hit"),),

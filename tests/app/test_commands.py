@@ -84,9 +84,7 @@ def test_a_rerun_that_differs_says_where(once):
     old = read_history(once)
     assert difference(old, old) is None
     assert difference(old, History({name: column[:4] for name, column in old.columns.items()})) is None
-    later = History(
-        old.columns | {"finished_at": old["finished_at"][::-1], "wall_seconds": 2 * old["wall_seconds"]}
-    )
+    later = History(old.columns | {"finished_at": old["finished_at"][::-1], "wall_seconds": 2 * old["wall_seconds"]})
     assert difference(old, later) is None
     moved = History(old.columns | {"loss": np.where(old["row"] == 5, 0.25, old["loss"])})
     assert re.fullmatch(r"first in row 5, column 'loss': .* then, 0.25 now", difference(old, moved))
@@ -106,12 +104,8 @@ def test_the_optimised_design_can_be_evaluated_and_started_from(cli, finished, t
     assert "distance2" in out
     code, _, said = cli("run", "dartboard/hang", *SHORT, "--out", "next", "--start", finished / "design.json")
     assert code == 0, said
-    first, last = (
-        json.loads((tmp_path / p).read_text())["parameters"] for p in ("next/start.json", "run/design.json")
-    )
-    assert {k: v["value"] for k, v in first.items()} == pytest.approx(
-        {k: v["value"] for k, v in last.items()}
-    )
+    first, last = (json.loads((tmp_path / p).read_text())["parameters"] for p in ("next/start.json", "run/design.json"))
+    assert {k: v["value"] for k, v in first.items()} == pytest.approx({k: v["value"] for k, v in last.items()})
     assert 'start = "start.json"' in (tmp_path / "next" / "config.toml").read_text()
 
 
@@ -237,9 +231,7 @@ def spawned(elsewhere, folder, *words):
 
 
 def test_ctrl_c_leaves_a_usable_folder(elsewhere, tmp_path, cli):
-    process = spawned(
-        elsewhere, tmp_path, "run", "dartboard/hang", "--rounds", 10**6, "--events", 20, "--out", "run"
-    )
+    process = spawned(elsewhere, tmp_path, "run", "dartboard/hang", "--rounds", 10**6, "--events", 20, "--out", "run")
     while process.poll() is None and not (tmp_path / "run" / "history.parquet").exists():
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)

@@ -45,10 +45,7 @@ def test_many_starts_are_a_cloud_with_the_best_so_far():
 
 
 def test_the_comparison_shows_every_design_and_figure():
-    sheet = {
-        f.name: {"unit": f.unit, "kind": "objective", "sense": "minimise", "doc": f.doc}
-        for f in PROBLEM.figures
-    }
+    sheet = {f.name: {"unit": f.unit, "kind": "objective", "sense": "minimise", "doc": f.doc} for f in PROBLEM.figures}
     values = {name: number + 1.0 for number, name in enumerate(sheet)}
     designs = {name: {"values": values, "errors": values} for name in ("start", "optimised")}
     designs["pub"] = {"values": {}, "errors": {}}  # it could not be measured

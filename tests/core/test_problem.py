@@ -48,9 +48,7 @@ def test_blocked_gradient_equals_unblocked(wide, tolerance):
         whole = measured(problem, Partition(10_000, 2, 1, 10_000), key)
         cut = measured(problem, Partition(10_000, 2, 16, 200), key)
         assert cut.loss.dtype == jnp.result_type(float)
-        for a, b in zip(
-            jax.tree.leaves(cut.gradient.value), jax.tree.leaves(whole.gradient.value), strict=True
-        ):
+        for a, b in zip(jax.tree.leaves(cut.gradient.value), jax.tree.leaves(whole.gradient.value), strict=True):
             assert np.allclose(a, b, rtol=tolerance, atol=tolerance * np.max(np.abs(b)))
         assert np.allclose(cut.loss, whole.loss, rtol=tolerance)
 
@@ -99,9 +97,7 @@ def test_jackknife_over_random_scenarios():
     draw = lambda key, index, count: jax.random.normal(key)
     mean = lambda design, s, truths: s.mean(truths + 0 * s.accepted)
     chain = lambda design, truth: Pipeline([Source(truth)], {"first": first})
-    problem = Problem(
-        "truths", ruler(), chain, (Objective("m", mean),), scenarios=Scenarios(draw, 64), events=2
-    )
+    problem = Problem("truths", ruler(), chain, (Objective("m", mean),), scenarios=Scenarios(draw, 64), events=2)
     found = [problem.evaluate(problem.start, key=jax.random.key(k)) for k in range(40)]
     assert np.mean([float(f.errors["m"]) ** 2 for f in found]) * 64 == pytest.approx(1.0, abs=4 * 0.06)
 
@@ -109,15 +105,11 @@ def test_jackknife_over_random_scenarios():
 def test_gradient_covariance_covers_repeated_keys():
     # a loss that is linear in the sums: there the parts' contributions are the whole story
     seen = lambda design, s, truths: s.mean(s["first"]["count"] / 400)
-    problem = ruler_problem(
-        objectives=(Objective("seen", seen),), scenarios=Scenarios(place, 1, random=False)
-    )
+    problem = ruler_problem(objectives=(Objective("seen", seen),), scenarios=Scenarios(place, 1, random=False))
     partition = problem.partition(400)
     point = problem.space.point(problem.start)
     run = eqx.filter_jit(
-        jax.vmap(
-            lambda k: problem.measure(point, key=k, partition=partition, softness=1.0, gradient=True).gradient
-        )
+        jax.vmap(lambda k: problem.measure(point, key=k, partition=partition, softness=1.0, gradient=True).gradient)
     )
     found = run(jax.random.split(jax.random.key(1), 400))
     slopes, covariance = np.asarray(found.value.cube)[:, :2], np.asarray(found.covariance)[:, :2, :2]
@@ -159,9 +151,7 @@ def test_a_violated_constraint_is_reported():
 def shut(openings):
     def chain(design, truth):
         where = jnp.asarray(openings)[jnp.asarray(jnp.round(truth / 0.2), int)]
-        return Pipeline(
-            [Source(truth), Window(design.centre, design.width[0]), Shutter(where)], {"first": first}
-        )
+        return Pipeline([Source(truth), Window(design.centre, design.width[0]), Shutter(where)], {"first": first})
 
     return ruler_problem(
         build=chain, scenarios=Scenarios(place, len(openings), random=False), objectives=OBJECTIVES[:1]

@@ -108,7 +108,9 @@ def test_the_score_function_gives_the_derivative_of_the_acceptance(relaxed):
 
     def counted(move):
         stage = panels(relaxed)
-        stage = eqx.tree_at(lambda s: (s.x, s.y, s.span), stage, (stage.x + move[0], stage.y + move[1], stage.span + move[2]))
+        stage = eqx.tree_at(
+            lambda s: (s.x, s.y, s.span), stage, (stage.x + move[0], stage.y + move[1], stage.span + move[2])
+        )
         after = stage(events, key=KEY)
         return jnp.where(jnp.all(after[Hits, "upper"].recorded, 0), after.weight, 0.0)
 

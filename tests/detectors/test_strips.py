@@ -86,10 +86,7 @@ def test_derivatives_equal_finite_differences():
         for k in range(3):
             step = 1e-5 * float(field[k])
             moved = [
-                value(tuple(f.at[k].add(s) if i == number else f for i, f in enumerate(fields)))
-                for s in (step, -step)
+                value(tuple(f.at[k].add(s) if i == number else f for i, f in enumerate(fields))) for s in (step, -step)
             ]
             expected = float(moved[0] - moved[1]) / (2 * step)
-            assert float(gradient[number][k]) == pytest.approx(
-                expected, rel=1e-6, abs=1e-6 * abs(expected) + 1e-5
-            )
+            assert float(gradient[number][k]) == pytest.approx(expected, rel=1e-6, abs=1e-6 * abs(expected) + 1e-5)

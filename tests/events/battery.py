@@ -114,9 +114,7 @@ def changed_bits(one, other):
     counts = np.bincount(np.bitwise_count(one ^ other), minlength=33)
     expected = stats.binom.pmf(np.arange(33), 32, 0.5) * len(one)
     thin = expected < 10
-    return chi_square(
-        np.append(counts[~thin], counts[thin].sum()), np.append(expected[~thin], expected[thin].sum())
-    )
+    return chi_square(np.append(counts[~thin], counts[thin].sum()), np.append(expected[~thin], expected[thin].sum()))
 
 
 def two_sided(z):
@@ -142,7 +140,4 @@ def normal_moments(numbers):
     """Mean, variance, skewness and kurtosis against 0, 1, 0 and 3."""
     root = np.sqrt(numbers.size)
     powers = {1: (0.0, 1.0), 2: (1.0, 2.0), 3: (0.0, 15.0), 4: (3.0, 96.0)}  # mean and variance of n^power
-    return {
-        f"moment {k}": two_sided((np.mean(numbers**k) - m) * root / np.sqrt(v))
-        for k, (m, v) in powers.items()
-    }
+    return {f"moment {k}": two_sided((np.mean(numbers**k) - m) * root / np.sqrt(v)) for k, (m, v) in powers.items()}

@@ -57,9 +57,7 @@ def counter(key, lane, draws, events):
 def congruential(key, lane, draws, events):
     """A hash that is one step of a linear congruential generator."""
     event, draw, seed = counter(key, lane, draws, events)
-    return np.uint32(1664525) * (event + np.uint32(65537) * draw + np.uint32(257) * seed) + np.uint32(
-        1013904223
-    )
+    return np.uint32(1664525) * (event + np.uint32(65537) * draw + np.uint32(257) * seed) + np.uint32(1013904223)
 
 
 def randu(key, lane, draws, events):
@@ -84,9 +82,7 @@ def few_rounds(key, lane, draws, events):
 def pcg4d(key, lane, draws, events):
     """The four-dimensional congruential hash of Jarzynski and Olano, JCGT 9 (2020) no. 3, listing 4."""
     event, draw, seed = counter(key, lane, draws // 4, events)
-    x, y, z, w = (
-        v * np.uint32(1664525) + np.uint32(1013904223) for v in (event, draw, seed, np.zeros_like(seed))
-    )
+    x, y, z, w = (v * np.uint32(1664525) + np.uint32(1013904223) for v in (event, draw, seed, np.zeros_like(seed)))
     for last in (False, True):
         x = x + y * w
         y = y + z * x

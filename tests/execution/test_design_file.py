@@ -46,9 +46,7 @@ def test_other_units_of_the_kind_and_lists_are_understood():
     np.testing.assert_allclose(found.left.z, [0.1, 0.2, 1.5])
     assert float(found.turn) == pytest.approx(-0.01 * np.pi / 180, rel=1e-12)
     assert int(found.left.planes) == 4  # left out: the template's
-    assert float(design_from_table(SPACE, {"turn": 12}).turn) == pytest.approx(
-        0.012
-    )  # bare: the sheet's unit
+    assert float(design_from_table(SPACE, {"turn": 12}).turn) == pytest.approx(0.012)  # bare: the sheet's unit
 
 
 @pytest.mark.parametrize(

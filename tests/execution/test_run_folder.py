@@ -56,9 +56,7 @@ def test_the_manifest_is_written_before_the_first_evaluation(dartboard, tmp_path
         seen.append(read_manifest(folder.path)["status"])
 
     watch = (lambda progress: seen.append(read_manifest(folder.path)["status"]),)
-    recorded_search(
-        folder, problem, dartboard.recipe(problem).optimiser, seed=0, rounds=1, events=5, watch=watch
-    )
+    recorded_search(folder, problem, dartboard.recipe(problem).optimiser, seed=0, rounds=1, events=5, watch=watch)
     assert seen == ["running"]
 
 
@@ -112,9 +110,7 @@ def test_an_existing_folder_is_refused_and_force_replaces_a_run_only(tmp_path):
     (folder.path / "notes.txt").write_text("mine")
     (folder.figures / "mine.png").write_bytes(b"mine")
     RunFolder.create(tmp_path / "run", force=True)
-    left = sorted(
-        path.relative_to(folder.path).as_posix() for path in folder.path.rglob("*") if path.is_file()
-    )
+    left = sorted(path.relative_to(folder.path).as_posix() for path in folder.path.rglob("*") if path.is_file())
     assert left == ["figures/mine.png", "notes.txt"]
 
 

@@ -48,9 +48,7 @@ def test_random_lines_touch_the_box_at_both_ends_and_only_there():
     enter, leave = (np.asarray(end) for end in jax.jit(crossing)(BOX, position, direction))
     # outside the box by the largest excess over a face: zero on the surface, negative inside
     lower, upper = np.asarray(BOX.lower)[:, None], np.asarray(BOX.upper)[:, None]
-    excess = lambda run: np.max(
-        np.maximum(lower - (p := np.array(position) + run * np.array(direction)), p - upper), 0
-    )
+    excess = lambda run: np.max(np.maximum(lower - (p := np.array(position) + run * np.array(direction)), p - upper), 0)
     hit = leave > enter
     assert 100 < hit.sum() < 3000
     np.testing.assert_allclose(excess(enter)[hit], 0.0, atol=1e-12)

@@ -10,9 +10,7 @@ from house.source import Function, modules, name, tree
 
 def public(body):
     """The classes and functions of a body whose names have no underscore in front."""
-    return [
-        node for node in body if isinstance(node, Function | ast.ClassDef) and not node.name.startswith("_")
-    ]
+    return [node for node in body if isinstance(node, Function | ast.ClassDef) and not node.name.startswith("_")]
 
 
 def is_(node, *decorators):
@@ -44,8 +42,7 @@ def promised(cls, method):
     heads = [base.value if isinstance(base, ast.Subscript) else base for base in cls.bases]
     bases = [classes().get(ast.unparse(head).rpartition(".")[2]) for head in heads]
     return any(
-        any(inner.name == method and ast.get_docstring(inner) for inner in public(base.body))
-        or promised(base, method)
+        any(inner.name == method and ast.get_docstring(inner) for inner in public(base.body)) or promised(base, method)
         for base in bases
         if base is not None and base is not cls
     )

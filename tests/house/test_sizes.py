@@ -1,6 +1,8 @@
 """Files, functions and class trees stay small enough to be read in one go."""
 
 import ast
+import io
+import tokenize
 
 import pytest
 
@@ -11,7 +13,7 @@ FUNCTION_LINES = 60
 POSITIONAL = 5
 CLASS_DEPTH = 2
 STUDY_LINES = 800
-CORE_LINES = 900
+CORE_LINES = 1050  # of code: docstrings, comments and blank lines do not count
 
 
 def lines(path):
@@ -71,5 +73,21 @@ def test_study(folder):
     assert sum(map(lines, modules(folder))) <= STUDY_LINES
 
 
+def code_lines(path):
+    """Lines that hold code: no blank ones, comments or docstrings."""
+    source = path.read_text(encoding="utf-8")
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    prose = set()
+    for node in ast.walk(tree(path)):
+        if isinstance(node, documented) and ast.get_docstring(node) is not None:
+            prose.update(range(node.body[0].lineno, node.body[0].end_lineno + 1))
+    layout = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER}
+    code = set()
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type not in layout:
+            code.update(range(token.start[0], token.end[0] + 1))
+    return len(code - prose)
+
+
 def test_core():
-    assert sum(map(lines, modules(PACKAGE / "core"))) <= CORE_LINES
+    assert sum(map(code_lines, modules(PACKAGE / "core"))) <= CORE_LINES

@@ -40,9 +40,7 @@ SPACE = Space.of(Bench(5.0, jnp.array([0.5, 0.5]), jnp.array([1.0])))
 def told(slope, learned_slope=0.0, starts=1, variance=0.0):
     """An evaluation with the given derivative in the cube, the same for all starts."""
     cube = jnp.broadcast_to(jnp.asarray(slope), (starts, 3))
-    leaf = jax.tree.map(
-        lambda leaf: jnp.full((starts, 1), learned_slope), SPACE.point(SPACE.template).learned
-    )
+    leaf = jax.tree.map(lambda leaf: jnp.full((starts, 1), learned_slope), SPACE.point(SPACE.template).learned)
     covariance = jnp.broadcast_to(variance * jnp.eye(3), (starts, 3, 3))
     ones, zeros = jnp.ones(starts), jnp.zeros(starts, jnp.int32)
     return Evaluation({}, {}, ones, zeros, ones, zeros, Gradient(Point(cube, leaf), covariance))
@@ -51,9 +49,7 @@ def told(slope, learned_slope=0.0, starts=1, variance=0.0):
 def after(optimiser, slopes, rounds=10, start=None, **options):
     """The designs' values after being told the given slopes one after the other, shape (round, param)."""
     point = (
-        SPACE.point(SPACE.template)
-        if start is None
-        else Point(jnp.asarray(start), SPACE.point(SPACE.template).learned)
+        SPACE.point(SPACE.template) if start is None else Point(jnp.asarray(start), SPACE.point(SPACE.template).learned)
     )
     state, values = optimiser.init(SPACE, point, key=KEY, rounds=rounds), []
     for slope in slopes:
@@ -112,9 +108,7 @@ def test_bounds_are_kept_exactly(slopes):
 def test_moments_do_not_wind_up_at_a_bound():
     # pushed against the lower bound for many rounds, released at the first gradient that points inside
     pushed = [[1.0, 1.0, 1.0]] * 30
-    state_free = after(
-        Adam(steps={"z": 1 * cm}, **FLAT), [*pushed, [-1.0, -1.0, -1.0]], start=[0.0, 0.0, 0.0]
-    )
+    state_free = after(Adam(steps={"z": 1 * cm}, **FLAT), [*pushed, [-1.0, -1.0, -1.0]], start=[0.0, 0.0, 0.0])
     # the second moment remembers rounds without a gradient: a ratio of 0.54, but inwards at once
     assert np.allclose(state_free[1:], 0.0054, atol=1e-4)
 
@@ -133,9 +127,7 @@ def test_learned_leaves_have_their_own_rate():
 
 def test_starts():
     point = SPACE.point(SPACE.template)
-    ask = lambda **options: (lambda m: m.ask(m.init(SPACE, point, key=KEY, rounds=3), key=KEY).points)(
-        Adam(**options)
-    )
+    ask = lambda **options: (lambda m: m.ask(m.init(SPACE, point, key=KEY, rounds=3), key=KEY).points)(Adam(**options))
     anywhere, near = ask(starts=200).cube, ask(starts=200, spread=0.01).cube
     for cube in (anywhere, near):
         assert (cube[0] == point.cube).all()

@@ -164,9 +164,7 @@ def test_reyna_ends_where_its_source_says():
 
 @by_name
 def test_intensity_stays_finite_down_to_rest_and_to_the_horizon(flux):
-    values = np.asarray(
-        flux.intensity(np.array([MUON_MASS, 0.2, 1.0, 1e4])[:, None], np.array([0.0, 1e-9, 1.0]))
-    )
+    values = np.asarray(flux.intensity(np.array([MUON_MASS, 0.2, 1.0, 1e4])[:, None], np.array([0.0, 1e-9, 1.0])))
     assert np.isfinite(values).all()
     assert (values >= 0.0).all()
 

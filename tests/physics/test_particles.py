@@ -9,9 +9,7 @@ from daedalus.physics import constants
 from daedalus.physics.particles import electron, kaon, muon, pion, proton
 
 
-@pytest.mark.parametrize(
-    ("ours", "code"), [(muon, 13), (electron, 11), (pion, 211), (kaon, 321), (proton, 2212)]
-)
+@pytest.mark.parametrize(("ours", "code"), [(muon, 13), (electron, 11), (pion, 211), (kaon, 321), (proton, 2212)])
 def test_masses_and_charges_are_those_of_the_pdg(ours, code):
     listed = Listed.from_pdgid(code)
     assert ours.mass == pytest.approx(listed.mass * 1e-3, rel=1e-6)

@@ -109,7 +109,9 @@ def test_pulls_where_the_angle_is_above_five_times_its_error():
     clear = np.asarray(found.angle > 5 * found.sigma_angle)
     assert clear.sum() > 20_000
     assert np.median(found.sigma_angle) == pytest.approx(np.sqrt(2) * 1e-3, rel=0.2)
-    for here, true, sigma in zip((found.x, found.y, found.z), place, (found.sigma_x, found.sigma_y, found.sigma_z), strict=True):
+    for here, true, sigma in zip(
+        (found.x, found.y, found.z), place, (found.sigma_x, found.sigma_y, found.sigma_z), strict=True
+    ):
         pull = ((here - true) / sigma)[clear]
         assert np.std(pull) == pytest.approx(1.0, abs=0.05)
         assert np.mean(pull) == pytest.approx(0.0, abs=0.05)
@@ -125,7 +127,16 @@ def test_derivatives_equal_finite_differences():
             for t, part in ((first, numbers[:4]), (second, numbers[4:]))
         )
         found = closest_approach(one, two)
-        parts = (found.x, found.y, found.z, found.sigma_x, found.sigma_z, found.angle, found.sigma_angle, found.distance)
+        parts = (
+            found.x,
+            found.y,
+            found.z,
+            found.sigma_x,
+            found.sigma_z,
+            found.angle,
+            found.sigma_angle,
+            found.distance,
+        )
         return sum(jnp.mean(part * (k + 1)) for k, part in enumerate(parts))
 
     numbers = jnp.stack([t for s in (first, second) for t in (s.x, s.y, s.tx, s.ty)])
@@ -142,7 +153,9 @@ def test_parallel_and_missing_tracks_are_not_found_but_finite():
     found = FIND(same, tracks(np.zeros((2, 2)), np.full((2, 2), 0.2), 0.2))
     assert not np.any(found.found)
     assert all(np.all(np.isfinite(leaf)) for leaf in jax.tree.leaves(found))
-    slopes = jax.grad(lambda t: jnp.sum(closest_approach(same, tracks(np.zeros((2, 2)), np.full((2, 2), 0.2), 0.2)).x + t))(0.0)
+    slopes = jax.grad(
+        lambda t: jnp.sum(closest_approach(same, tracks(np.zeros((2, 2)), np.full((2, 2), 0.2), 0.2)).x + t)
+    )(0.0)
     assert np.isfinite(slopes)
     missing = tracks(np.zeros((2, 2)), np.full((2, 2), 0.3), 0.2, found=False)
     record = blank_events(jnp.arange(2, dtype=jnp.uint32)).add(same, "upper").add(missing, "lower")

@@ -43,7 +43,10 @@ def test_equal_to_weighted_least_squares():
         for measured, place, slope in ((found.x, track.x, track.tx), (found.y, track.y, track.ty)):
             expected = covariance @ design.T @ (weight * np.asarray(measured)[use, event])
             np.testing.assert_allclose([place[event], slope[event]], expected, rtol=1e-8, atol=1e-12)
-        claimed = [[track.var_position[event], track.covariance[event]], [track.covariance[event], track.var_slope[event]]]
+        claimed = [
+            [track.var_position[event], track.covariance[event]],
+            [track.covariance[event], track.var_slope[event]],
+        ]
         scale = np.sqrt(np.outer(np.diag(covariance), np.diag(covariance)))
         np.testing.assert_allclose(claimed / scale, covariance / scale, atol=1e-8)
 

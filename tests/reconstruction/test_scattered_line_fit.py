@@ -56,9 +56,7 @@ def test_the_estimate_is_unbiased_and_no_linear_estimate_is_better():
     V = np.asarray(hit_covariance(Z, SIGMA, KICK))
     W = np.asarray(estimate.weights)
     np.testing.assert_allclose(W @ V @ W.T, estimate.covariance, rtol=1e-9)
-    rest = np.linalg.svd(A.T)[2][
-        2:
-    ]  # hits that no line explains: adding them to the weights keeps it unbiased
+    rest = np.linalg.svd(A.T)[2][2:]  # hits that no line explains: adding them to the weights keeps it unbiased
     for direction in rest:
         for size in (-0.05, 0.05):
             other = W[0] + size * direction
@@ -81,9 +79,7 @@ def test_covariance_is_that_of_simulated_kicks():
 def test_order_of_planes_and_place_of_the_origin_do_not_matter():
     order = jnp.array([2, 0, 3, 1])
     expected = line_estimate(Z, SIGMA, KICK).covariance
-    np.testing.assert_allclose(
-        line_estimate(Z[order], SIGMA[order], KICK[order]).covariance, expected, rtol=1e-9
-    )
+    np.testing.assert_allclose(line_estimate(Z[order], SIGMA[order], KICK[order]).covariance, expected, rtol=1e-9)
     np.testing.assert_allclose(line_estimate(Z + 7.0, SIGMA, KICK, 7.0).covariance, expected, rtol=1e-9)
 
 

@@ -23,9 +23,7 @@ draw = eqx.filter_jit(lambda source, index, key: source(blank_events(index), key
 
 def sample(aperture, number, seed):
     source = CosmicMuons(aperture, zeniths=ZENITHS)
-    return source, jax.tree.map(
-        np.asarray, draw(source, jnp.arange(number, dtype=jnp.uint32), jax.random.key(seed))
-    )
+    return source, jax.tree.map(np.asarray, draw(source, jnp.arange(number, dtype=jnp.uint32), jax.random.key(seed)))
 
 
 def entries(muons):

@@ -124,9 +124,7 @@ def test_spectrum_hardens_with_zenith_angle_as_the_model_says():
         median = np.median(np.asarray(muons.momentum)[near])
         above = exact.spectrum(centre, lambda p: 1.0, low=np.hypot(median, MUON_MASS))
         # near a median the share above has the standard error 0.5 / sqrt(n); 4 of them
-        assert above / exact.spectrum(centre, lambda p: 1.0) == pytest.approx(
-            0.5, abs=2.0 / np.sqrt(near.sum())
-        )
+        assert above / exact.spectrum(centre, lambda p: 1.0) == pytest.approx(0.5, abs=2.0 / np.sqrt(near.sum()))
 
 
 def test_nothing_sits_on_bin_centres():

@@ -13,9 +13,7 @@ from daedalus.errors import StageError, ValidityWarning
 from daedalus.events import Particles, blank_events
 from daedalus.sources import MuonFile
 
-CARTESIAN = (
-    "x [cm],y [mm],z [m],px [MeV],py [GeV],pz,comment [1]\n150,-20,1.8,3000,0,-4,0\n0,10,1.8,0,0,-0.5,0\n"
-)
+CARTESIAN = "x [cm],y [mm],z [m],px [MeV],py [GeV],pz,comment [1]\n150,-20,1.8,3000,0,-4,0\n0,10,1.8,0,0,-0.5,0\n"
 POLAR = """x,y,z,theta [deg],phi [rad],p [GeV],weight,time [s]
 0,0,2,30,0,5,2,0
 1,1,2,0,1,6,0.5,3

@@ -69,9 +69,7 @@ def muon_file() -> MuonFile:
     """A file of three muons, read."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "muons.csv"
-        path.write_text(
-            "x [m],y [m],z [m],theta,phi,p\n0.1,0.2,1.0,0.1,0.5,3\n0.3,0.1,1,0.2,2,4\n0.4,0,1,0.3,4,5\n"
-        )
+        path.write_text("x [m],y [m],z [m],theta,phi,p\n0.1,0.2,1.0,0.1,0.5,3\n0.3,0.1,1,0.2,2,4\n0.4,0,1,0.3,4,5\n")
         return MuonFile(path)
 
 
@@ -142,9 +140,7 @@ STAGES = {
 
 OPTIMISERS = {
     "Adam": lambda: Adam(starts=3, steps={"x": 0.1}),
-    "Adam, clipped": lambda: Adam(
-        clip=GlobalNorm(0.5), schedule=OneCycle(), step_share=0.05, spread=0.1, starts=2
-    ),
+    "Adam, clipped": lambda: Adam(clip=GlobalNorm(0.5), schedule=OneCycle(), step_share=0.05, spread=0.1, starts=2),
     "SGD": lambda: SGD(starts=2, steps={"x": 0.1, "z": 0.02}),
     "SGD, clipped": lambda: SGD(clip=ErrorNorm(3.0), schedule=WarmUp(OneCycle()), step_share=0.05),
     "RandomSearch": lambda: RandomSearch(batch=4),

@@ -154,9 +154,7 @@ def test_conformance_of_a_good_and_a_bad_problem():
     ]  # fmt: skip
     greedy = Objective("greedy", lambda d, s, t: jnp.mean(s["first"]["x"]))
     failed = {
-        verdict.name: verdict.text
-        for verdict in conformance(ruler_problem(objectives=(greedy,)))
-        if not verdict.ok
+        verdict.name: verdict.text for verdict in conformance(ruler_problem(objectives=(greedy,))) if not verdict.ok
     }
     assert list(failed) == ["figure greedy"]
     assert failed["figure greedy"].startswith("ConformanceError: greedy changes")

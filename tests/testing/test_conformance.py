@@ -33,9 +33,7 @@ def problems():
     return [f"{study.name}/{problem}" for study in studies().values() for problem in study.offers]
 
 
-@pytest.mark.parametrize(
-    ("base", "cases"), [(Stage, STAGES), (Optimiser, OPTIMISERS)], ids=["stages", "optimisers"]
-)
+@pytest.mark.parametrize(("base", "cases"), [(Stage, STAGES), (Optimiser, OPTIMISERS)], ids=["stages", "optimisers"])
 def test_every_class_has_a_case(base, cases):
     missing = classes(base) - {name.split(",")[0] for name in cases}
     assert not missing, f"no case for {sorted(missing)}: add a line to tests/testing/cases.py"

@@ -55,6 +55,4 @@ def show_evaluation(name: str, design: str, *, settings: Sequence[str], as_json:
 def _design(found: Task, design: str) -> Design:
     """The design of a file, a run folder or a name; files come first."""
     named = {"start": found.problem.start, **found.problem.references}
-    return (
-        named[design] if design in named and not Path(design).exists() else read_design(design, found.problem)
-    )
+    return named[design] if design in named and not Path(design).exists() else read_design(design, found.problem)

@@ -9,9 +9,7 @@ from daedalus.core import studies
 
 def listing() -> None:
     """Prints a table of problems in a terminal, otherwise one unabridged name per line."""
-    offers = {
-        f"{study.name}/{name}": entry for study in studies().values() for name, entry in study.offers.items()
-    }
+    offers = {f"{study.name}/{name}": entry for study in studies().values() for name, entry in study.offers.items()}
     if not sys.stdout.isatty():
         print("\n".join(offers))
         return

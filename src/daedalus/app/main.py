@@ -85,9 +85,7 @@ def run(
         "scoring_scenarios": scoring_scenarios,
     }
     values |= {"seed": seed, "optimiser": optimiser, "precision": precision}
-    search(
-        name, out=out, force=force, settings=_flat(set), start=None if start is None else str(start), **values
-    )
+    search(name, out=out, force=force, settings=_flat(set), start=None if start is None else str(start), **values)
 
 
 def rerun(folder: Positional[Folder], /, *, out: Path | None = None, force: bool = False) -> None:

@@ -28,9 +28,7 @@ def settings(texts: Iterable[str]) -> dict[str, Any]:
     for text in texts:
         name, equals, value = (part.strip() for part in text.partition("="))
         if not equals or not name:
-            raise RunError(
-                f"--set {text!r} is not of the form name=value, for instance --set momentum='5 GeV'."
-            )
+            raise RunError(f"--set {text!r} is not of the form name=value, for instance --set momentum='5 GeV'.")
         if name in found:
             raise RunError(f"--set gives {name} twice; give it once.")
         found[name] = _parsed(value)

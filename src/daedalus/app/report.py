@@ -82,21 +82,15 @@ def write_report(folder: RunFolder) -> None:
         parts.append(f"<p><strong>{escape(str(noted['status']))}</strong>: {escape(str(noted['cause']))}</p>")
     if measured:
         parts.append(_results(measured))
-    parts += [
-        _picture(name) for name in noted.get("figures", []) if (folder.figures / f"{name}.png").exists()
-    ]
+    parts += [_picture(name) for name in noted.get("figures", []) if (folder.figures / f"{name}.png").exists()]
     parts += _designs(folder)
     parts.append(_section("How it was made", _facts(noted)))
     files = (HISTORY, CONFIGURATION, "manifest.json", DESIGN, START, "result.json")
     links = (f'<a href="{name}">{name}</a>' for name in files if (folder.path / name).exists())
-    parts.append(
-        f"<p>Files: {', '.join(links)}. Repeat: <code>daedalus rerun {escape(folder.path.name)}</code></p>"
-    )
+    parts.append(f"<p>Files: {', '.join(links)}. Repeat: <code>daedalus rerun {escape(folder.path.name)}</code></p>")
     subtitle = f"version {noted.get('problem_version')} · {noted.get('status')} · {noted.get('started_at')}"
     title = escape(str(noted.get("problem")))
-    write_text(
-        folder.path / REPORT, _PAGE.substitute(title=title, subtitle=escape(subtitle), body="\n".join(parts))
-    )
+    write_text(folder.path / REPORT, _PAGE.substitute(title=title, subtitle=escape(subtitle), body="\n".join(parts)))
 
 
 def _results(measured: Mapping[str, Any]) -> str:
@@ -126,9 +120,7 @@ def _designs(folder: RunFolder) -> list[str]:
     if not (folder.path / DESIGN).exists() or not (folder.path / START).exists():
         return []
     before, after = (read_json(folder.path / name)["parameters"] for name in (START, DESIGN))
-    rows = [
-        [n, f"{before[n]['value']:.6g}", f"{line['value']:.6g}", line["unit"]] for n, line in after.items()
-    ]
+    rows = [[n, f"{before[n]['value']:.6g}", f"{line['value']:.6g}", line["unit"]] for n, line in after.items()]
     return [_section("Design", _table(["parameter", "start", "optimised", "unit"], rows, best=2))]
 
 
@@ -141,9 +133,7 @@ def _facts(noted: Mapping[str, Any]) -> str:
         "seed and precision": f"{noted.get('seed')}, {noted.get('precision')}",
         "device": f"{device.get('count')} x {device.get('kind')} ({device.get('platform')})",
         "versions": ", ".join(
-            f"{k} {v}"
-            for k, v in {"daedalus": noted.get("daedalus"), **noted.get("packages", {})}.items()
-            if v
+            f"{k} {v}" for k, v in {"daedalus": noted.get("daedalus"), **noted.get("packages", {})}.items() if v
         ),
         "time": f"{noted.get('started_at')} to {noted.get('finished_at')}",
     }

@@ -61,6 +61,4 @@ def difference(old: History, new: History) -> str | None:
 
 def _same(old: np.ndarray, new: np.ndarray) -> np.ndarray:
     equal = old == new
-    return (
-        equal | (np.isnan(old) & np.isnan(new)) if old.dtype.kind == "f" and new.dtype.kind == "f" else equal
-    )
+    return equal | (np.isnan(old) & np.isnan(new)) if old.dtype.kind == "f" and new.dtype.kind == "f" else equal

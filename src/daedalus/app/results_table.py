@@ -24,7 +24,5 @@ def show_results(console: Console, result: Mapping[str, Any]) -> None:
         table.add_row(figure, *cells, "" if line["unit"] == "1" else line["unit"])
     accepted = (f"{d['accepted']:.5g}" if "accepted" in d else "" for d in designs.values())
     table.add_row("accepted", *accepted, "per scenario")
-    console.print(
-        f"[bold]measured on {result['scenarios']} scenarios of {result['events']} fresh particles[/]"
-    )
+    console.print(f"[bold]measured on {result['scenarios']} scenarios of {result['events']} fresh particles[/]")
     console.print(table)

@@ -49,9 +49,7 @@ def search(
         KeyboardInterrupt: Ctrl-C; the folder then holds the rounds so far, with their figures.
     """
     given = configuration_file(Path(name)) if name.endswith(".toml") else Configuration(name)
-    return perform(
-        given.changed(start=start, options=parsed(settings) or None, **values), out=out, force=force
-    )
+    return perform(given.changed(start=start, options=parsed(settings) or None, **values), out=out, force=force)
 
 
 def perform(given: Configuration, *, out: Path | None, force: bool) -> RunFolder:
@@ -95,9 +93,7 @@ def _searched(folder: RunFolder, found: Task, start: Design) -> History:
 
     with progress_bar(messages(), chosen.rounds or 1) as bar:
         try:
-            return recorded_search(
-                folder, found.problem, found.optimiser, start=start, watch=(remember, bar), **sizes
-            )
+            return recorded_search(folder, found.problem, found.optimiser, start=start, watch=(remember, bar), **sizes)
         except DaedalusError:
             folder.write_figures(pictures(found, seen))
             raise

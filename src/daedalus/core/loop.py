@@ -98,11 +98,13 @@ def optimise(
             clock = time.perf_counter(), time.process_time()
             state, (proposals, evaluations) = jax.block_until_ready(run(state, jnp.asarray(first), jnp.asarray(rounds)))
             count = min(chunk, rounds - first)
-            history = history.extended(_rows(problem, proposals, evaluations, first, count, len(history), clock, partition))
+            history = history.extended(
+                _rows(problem, proposals, evaluations, first, count, len(history), clock, partition)
+            )
             progress = Progress(problem, history, first + count, rounds, began, state)
             for watcher in watch:
                 watcher(progress)
-            _stop_if_unsound(problem, history, key, partition, proposals, first)
+            _stop_if_unsound(problem, history, partition, proposals, key=key, first=first)
     except KeyboardInterrupt:
         pass
     return history
@@ -146,7 +148,11 @@ def _rows(problem: Problem, proposals: Proposal, evaluations: Evaluation, *where
     values = np.asarray(jax.vmap(lambda c: space.values(space.design(c)))(jnp.asarray(cube)))
     rounds = first + np.repeat(np.arange(count), starts)
     names = np.array([status.name.lower() for status in Status])
-    columns: dict[str, Any] = {"row": row + np.arange(size), "round": rounds, "start": np.tile(np.arange(starts), count)}
+    columns: dict[str, Any] = {
+        "row": row + np.arange(size),
+        "round": rounds,
+        "start": np.tile(np.arange(starts), count),
+    }
     columns["status"] = names[take(evaluations.status)]
     for entry, column in zip(space.entries, values.T, strict=True):
         columns[entry.column] = column / unit_value(entry.unit)
@@ -165,7 +171,7 @@ def _rows(problem: Problem, proposals: Proposal, evaluations: Evaluation, *where
 
 
 def _stop_if_unsound(
-    problem: Problem, history: History, key: Key[Array, ""], partition: Partition, proposals: Proposal, first: int
+    problem: Problem, history: History, partition: Partition, proposals: Proposal, *, key: Key[Array, ""], first: int
 ) -> None:
     """Raises where the newest rows hold a non-finite loss or gradient, or where nothing at all was accepted."""
     bad = np.where(np.isin(history["status"], ["failed", "empty"]) & (history["round"] >= first))[0]

@@ -63,9 +63,10 @@ class Constraint:
 
 @dataclasses.dataclass(frozen=True)
 class Metric:
-    """A figure people read: measured on the real apparatus, never optimised."""
+    """A figure people read, never optimised; unless told otherwise measured on the real apparatus only."""
 
     name: str
     function: Figure
     unit: str = "1"
     doc: str = ""
+    always: bool = False  # also in relaxed evaluations, which otherwise give NaN and save the work

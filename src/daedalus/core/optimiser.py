@@ -74,7 +74,9 @@ def check_fit(problem: Problem, optimiser: Optimiser, *, key: Key[Array, ""]) ->
     if problem.space.whole.any() and not handles.whole_numbers:
         raise OptimiserError(f"{name} does not handle whole numbers or choices; freeze them or use another optimiser.")
     if problem.constraints and not handles.constraints:
-        raise OptimiserError(f"{name} does not handle constraints; express them as objectives or use another optimiser.")
+        raise OptimiserError(
+            f"{name} does not handle constraints; express them as objectives or use another optimiser."
+        )
 
 
 def parameter_steps(space: Space, steps: dict[str, float]) -> Any:
@@ -91,8 +93,12 @@ def parameter_steps(space: Space, steps: dict[str, float]) -> Any:
 
     sizes = np.full(space.size, np.nan)
     for name, step in steps.items():
-        match = [i for i, e in enumerate(space.entries) if e.name == name or e.name.startswith((name + "[", name + "."))]
+        match = [
+            i for i, e in enumerate(space.entries) if e.name == name or e.name.startswith((name + "[", name + "."))
+        ]
         if not match or not step > 0:
-            raise OptimiserError(f"step {name!r} = {step}; expected a positive step for one of {', '.join(space.names)}.")
+            raise OptimiserError(
+                f"step {name!r} = {step}; expected a positive step for one of {', '.join(space.names)}."
+            )
         sizes[match] = step / (space.upper[match] - space.lower[match])
     return sizes

@@ -106,4 +106,6 @@ def _non_finite(tree: Any, alive: Array | None) -> bool:
 def _unique(what: str, names: list[str]) -> None:
     twice = sorted({name for name in names if names.count(name) > 1 or name == "accepted"})
     if twice:
-        raise StageError(f"{what} name {', '.join(twice)} is used twice or reserved; give each {what} a name of its own.")
+        raise StageError(
+            f"{what} name {', '.join(twice)} is used twice or reserved; give each {what} a name of its own."
+        )

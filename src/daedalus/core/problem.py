@@ -162,7 +162,7 @@ class Problem:
             sums, truths = self._sums(pair[1], key, partition, softness)
             design = self.space.design(pair[0])
             summaries = _finished(sums)
-            values = self._values(design, summaries, truths)
+            values = self._values(design, summaries, truths, softness is None)
             return self.machine_loss(values), (values, sums, truths)
 
         pair = (point, _copies(point, partition))
@@ -172,7 +172,7 @@ class Problem:
             derivative = self._gradient(direct, parts, partition)
         else:
             total, (values, sums, truths) = loss(pair)
-        errors = self._errors(self.space.design(point), sums, truths, partition)
+        errors = self._errors(self.space.design(point), sums, truths, partition, softness is None)
         summaries = _finished(sums)
         violated = [
             (values[c.name] < c.lower - 2 * errors[c.name]) | (values[c.name] > c.upper + 2 * errors[c.name])
@@ -209,17 +209,23 @@ class Problem:
     def _keys(self, key: Key[Array, ""], partition: Partition) -> Key[Array, "scenario"]:
         return jax.vmap(lambda i: _folded(_folded(key, 1), i))(jnp.arange(partition.scenarios))
 
-    def _sums(self, copies: Point, key: Key[Array, ""], partition: Partition, softness: Softness) -> tuple[Sums, PyTree]:
+    def _sums(
+        self, copies: Point, key: Key[Array, ""], partition: Partition, softness: Softness
+    ) -> tuple[Sums, PyTree]:
         number = jnp.arange(partition.scenarios)
         truths = jax.vmap(lambda i: self._truth(_folded(key, 0), i, partition.scenarios))(number)
         space = self.space
         build = lambda point, truth: self._chain(space.design(point), truth, softness)
         return accumulate(build, copies, truths, self._keys(key, partition), partition), truths
 
-    def _values(self, design: Design, summaries: Summaries, truths: PyTree) -> dict[str, Array]:
-        return {f.name: jnp.asarray(f.function(design, summaries, truths)) for f in self.figures}
+    def _values(self, design: Design, summaries: Summaries, truths: PyTree, real: bool) -> dict[str, Array]:
+        """All figures; metrics that are measured on the real apparatus only are NaN on a relaxed one."""
+        skipped = {m.name for m in self.metrics if not (real or m.always)}
+        nothing = jnp.asarray(jnp.nan)
+        measured = lambda figure: jnp.asarray(figure.function(design, summaries, truths))
+        return {f.name: nothing if f.name in skipped else measured(f) for f in self.figures}
 
-    def _errors(self, design: Design, sums: Sums, truths: PyTree, partition: Partition) -> dict[str, Array]:
+    def _errors(self, design: Design, sums: Sums, truths: PyTree, partition: Partition, real: bool) -> dict[str, Array]:
         """Jackknife standard errors (Efron and Stein, Ann. Statist. 9 (1981) 586), leaving out groups of parts."""
         sums = jax.lax.stop_gradient(sums)
         whole = _finished(sums)
@@ -232,7 +238,7 @@ class Problem:
             without = lambda g: Summaries(whole.sums, jnp.where(member == g, 0.0, whole.weight))
         else:
             return {f.name: jnp.asarray(jnp.nan) for f in self.figures}
-        replicas = jax.vmap(lambda g: self._values(design, without(g), truths))(jnp.arange(groups))
+        replicas = jax.vmap(lambda g: self._values(design, without(g), truths, real))(jnp.arange(groups))
         return {name: jnp.sqrt((groups - 1) * jnp.var(v, 0)) for name, v in replicas.items()}
 
     def _gradient(self, direct: Point, parts: Point, partition: Partition) -> Gradient:

@@ -73,7 +73,14 @@ class Space:
             for position in np.ndindex(*shape):
                 where = f"[{','.join(map(str, position))}]" if position else ""
                 entries.append(
-                    Entry(".".join(path) + where, line.unit, float(lower[position]), float(upper[position]), line.kind, line.doc)
+                    Entry(
+                        ".".join(path) + where,
+                        line.unit,
+                        float(lower[position]),
+                        float(upper[position]),
+                        line.kind,
+                        line.doc,
+                    )
                 )
         return Space(design, tuple(paths), tuple(entries), np.arange(len(entries)))
 
@@ -180,7 +187,11 @@ class Space:
         return _ordered(design)
 
     def _matching(self, name: str) -> list[int]:
-        found = [int(i) for i in self.free if self.every[i].name == name or self.every[i].name.startswith((name + "[", name + "."))]
+        found = [
+            int(i)
+            for i in self.free
+            if self.every[i].name == name or self.every[i].name.startswith((name + "[", name + "."))
+        ]
         if not found:
             raise DesignError(f"no free parameter is called {name!r}. {_nearest(name, list(self.names))}")
         return found

@@ -66,7 +66,9 @@ def offer(name: str) -> Offer:
     Raises:
         StudyError: unknown name; the text suggests near ones.
     """
-    known = {f"{study.name}/{problem}": entry for study in studies().values() for problem, entry in study.offers.items()}
+    known = {
+        f"{study.name}/{problem}": entry for study in studies().values() for problem, entry in study.offers.items()
+    }
     if name not in known:
         near = difflib.get_close_matches(name, known, n=3, cutoff=0.3)
         hint = f"Did you mean {' or '.join(near)}?" if near else f"Known: {', '.join(known)}."

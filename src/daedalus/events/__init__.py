@@ -8,4 +8,15 @@ from daedalus.events.scatterings import Scatterings
 from daedalus.events.streams import normals, threefry_words, uniforms
 from daedalus.events.tracks import Tracks
 
-__all__ = ["Events", "Hits", "Momenta", "Particles", "Scatterings", "Tracks", "blank_events", "normals", "threefry_words", "uniforms"]
+__all__ = [
+    "Events",
+    "Hits",
+    "Momenta",
+    "Particles",
+    "Scatterings",
+    "Tracks",
+    "blank_events",
+    "normals",
+    "threefry_words",
+    "uniforms",
+]

@@ -25,9 +25,7 @@ def design_table(space: Space, design: Design) -> dict[str, dict[str, Any]]:
     whole = _unfrozen(space)
     values = np.asarray(whole.values(design))
     shortest = lambda value, entry: float(str(values.dtype.type(value / unit(entry.unit))))
-    return {
-        e.name: {"value": shortest(v, e), "unit": e.unit} for e, v in zip(whole.entries, values, strict=True)
-    }
+    return {e.name: {"value": shortest(v, e), "unit": e.unit} for e, v in zip(whole.entries, values, strict=True)}
 
 
 def design_from_table(space: Space, table: Mapping[str, Any]) -> Design:
@@ -93,9 +91,7 @@ def _elements(table: Mapping[str, Any], known: list[str]) -> dict[str, Any]:
             continue
         values = np.ravel(np.asarray(values, object)).tolist()
         if len(values) != len(names):
-            raise DesignError(
-                f"{name} has {len(values)} values; expected {len(names)}: {names[0]} to {names[-1]}."
-            )
+            raise DesignError(f"{name} has {len(values)} values; expected {len(names)}: {names[0]} to {names[-1]}.")
         given = {"unit": line["unit"]} if isinstance(line, Mapping) and "unit" in line else {}
         lines |= {k: {"value": value, **given} for k, value in zip(names, values, strict=True)}
     return lines
@@ -109,9 +105,7 @@ def _quantity(entry: Entry, line: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not np.isfinite(value):
         raise DesignError(f"{entry.name} is {value!r}; expected a finite number in {entry.unit}.")
     if not isinstance(given, str) or dimension(given) != dimension(entry.unit):
-        raise DesignError(
-            f"{entry.name} is given in {given!r}; expected {entry.unit!r} or a unit of the same kind."
-        )
+        raise DesignError(f"{entry.name} is given in {given!r}; expected {entry.unit!r} or a unit of the same kind.")
     if entry.kind != "continuous" and value != round(value):
         raise DesignError(f"{entry.name} is {value}; expected a whole number.")
     return float(value) * unit(given)

@@ -32,17 +32,13 @@ def read_history_file(path: Path) -> History:
     try:
         table = parquet.read_table(path)
     except FileNotFoundError as cause:
-        raise RunError(
-            f"there is no history {path}: the run ended before its first chunk of rounds."
-        ) from cause
+        raise RunError(f"there is no history {path}: the run ended before its first chunk of rounds.") from cause
     except (OSError, pa.ArrowException) as cause:
         raise RunError(f"{path} cannot be read as a Parquet file: {cause}.") from cause
     missing = {"row", "round", "start", "status", "loss"} - set(table.column_names)
     if missing:
         raise RunError(f"{path} has no column {', '.join(sorted(missing))}; it is not the history of a run.")
-    return History(
-        {name: _array(column) for name, column in zip(table.column_names, table.columns, strict=True)}
-    )
+    return History({name: _array(column) for name, column in zip(table.column_names, table.columns, strict=True)})
 
 
 def _array(column: pa.ChunkedArray) -> np.ndarray:

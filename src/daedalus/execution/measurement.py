@@ -103,15 +103,12 @@ def optimised(
     found = {}
     for row in candidates(history):
         try:
-            found[row] = measurement(
-                problem, history.design(problem, row), key=key, events=events, scenarios=scenarios
-            )
+            found[row] = measurement(problem, history.design(problem, row), key=key, events=events, scenarios=scenarios)
         except ProblemError:
             continue  # the real apparatus sees nothing where the relaxed one did
     if not found:
         raise RunError(
-            "no candidate of the search accepts an event on the real apparatus; "
-            "search longer or with more events."
+            "no candidate of the search accepts an event on the real apparatus; search longer or with more events."
         )
     row = min(found, key=lambda r: (found[r].status != "ok", not np.isfinite(found[r].loss), found[r].loss))
     return row, history.design(problem, row), found
@@ -139,9 +136,7 @@ def result(
         events: particles per scenario [1].
         scenarios: scenarios of every measurement [1].
     """
-    row, design, chosen = optimised(
-        problem, history, key=scoring_key(key, 0), events=events, scenarios=scenarios
-    )
+    row, design, chosen = optimised(problem, history, key=scoring_key(key, 0), events=events, scenarios=scenarios)
     designs = {"start": start, "optimised": design, **problem.references}
     measured = {}
     for name, each in designs.items():

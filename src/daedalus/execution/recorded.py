@@ -57,9 +57,7 @@ def recorded_search(
         folder.write_history(progress.history)
 
     try:
-        history = optimise(
-            problem, optimiser, key=jax.random.key(seed), start=begin, watch=(journal, *watch), **sizes
-        )
+        history = optimise(problem, optimiser, key=jax.random.key(seed), start=begin, watch=(journal, *watch), **sizes)
     except BaseException as cause:
         status = "interrupted" if isinstance(cause, KeyboardInterrupt) else "failed"
         folder.note(status=status, cause=str(cause) or repr(cause), finished_at=now())

@@ -71,9 +71,7 @@ class RunFolder:
             RunError: there is no manifest (the folder is not a run's), or it is malformed.
         """
         if not (self.path / MANIFEST).is_file():
-            raise RunError(
-                f"{self.path} holds no {MANIFEST}; expected a folder as `daedalus run --out` leaves it."
-            )
+            raise RunError(f"{self.path} holds no {MANIFEST}; expected a folder as `daedalus run --out` leaves it.")
         return read_json(self.path / MANIFEST)
 
     def note(self, **entries: Any) -> None:

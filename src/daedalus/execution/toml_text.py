@@ -26,9 +26,7 @@ def toml_text(table: Mapping[str, Any], prefix: str = "") -> str:
     Raises:
         RunError: a value of another type.
     """
-    lines = [
-        f"{_key(k)} = {_value(v)}" for k, v in table.items() if v is not None and not isinstance(v, Mapping)
-    ]
+    lines = [f"{_key(k)} = {_value(v)}" for k, v in table.items() if v is not None and not isinstance(v, Mapping)]
     text = "".join(f"{line}\n" for line in lines)
     for name, inner in table.items():
         if isinstance(inner, Mapping) and inner:

@@ -101,4 +101,8 @@ def _cell(grid: Float[Array, "edge"], position: Float[Array, "event"], direction
     """The number of the cell that a line at a position is about to cross."""
     nudge = 100 * jnp.finfo(grid.dtype).eps * (grid[-1] - grid[0]) * jnp.sign(direction)  # rounding of the position
     inner = grid[1:-1]
-    return jnp.sum((position + nudge > inner[:, None]).astype(jnp.int32), 0) if len(inner) else jnp.zeros_like(position, int)
+    return (
+        jnp.sum((position + nudge > inner[:, None]).astype(jnp.int32), 0)
+        if len(inner)
+        else jnp.zeros_like(position, int)
+    )

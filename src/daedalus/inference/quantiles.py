@@ -28,9 +28,7 @@ def cumulative_counts(
     return jnp.sum(weight * below, axis=1)
 
 
-def quantile(
-    counts: Float[Array, "node"], nodes: Float[Array, "node"], probability: float
-) -> Float[Array, ""]:
+def quantile(counts: Float[Array, "node"], nodes: Float[Array, "node"], probability: float) -> Float[Array, ""]:
     """The value below which a share of the sample lies, by linear interpolation of cumulative counts.
 
     Args:

@@ -55,9 +55,7 @@ class Adam(Optimiser):
             starts: searches side by side [1]; the first begins at the given design.
             spread: standard deviation of the other starts around it [share of range]; None: anywhere.
         """
-        self.descent = Descent(
-            dict(steps or {}), step_share, learned_rate, schedule, softness, clip, starts, spread
-        )
+        self.descent = Descent(dict(steps or {}), step_share, learned_rate, schedule, softness, clip, starts, spread)
         self.decay = decay
 
     def init(self, space: Space, start: Point, *, key: Key[Array, ""], rounds: int) -> DescentState:

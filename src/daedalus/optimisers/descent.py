@@ -65,8 +65,7 @@ class Descent(eqx.Module):
         """
         if not (self.step_share > 0 and self.learned_rate > 0):
             raise OptimiserError(
-                f"step_share is {self.step_share} and learned_rate {self.learned_rate}; "
-                "expected positive numbers."
+                f"step_share is {self.step_share} and learned_rate {self.learned_rate}; expected positive numbers."
             )
         points = starting_points(start, self.starts, key=key, spread=self.spread)
         sizes = parameter_steps(space, dict(self.steps))
@@ -111,9 +110,7 @@ class Descent(eqx.Module):
         cube = jnp.clip(state.points.cube + factor * state.steps * move.cube, 0.0, 1.0)
         learn = lambda leaf, change: leaf + (factor * self.learned_rate * change).astype(leaf.dtype)
         learned = jax.tree.map(learn, state.points.learned, move.learned)
-        return DescentState(
-            Point(cube, learned), memory, state.steps, state.groups, state.round + 1, state.rounds
-        )
+        return DescentState(Point(cube, learned), memory, state.steps, state.groups, state.round + 1, state.rounds)
 
 
 def projected(

@@ -15,9 +15,7 @@ from daedalus.optimisers.random_search import RandomSearch
 from daedalus.optimisers.schedules import Constant, Cosine, Geometric, OneCycle, Schedule
 from daedalus.optimisers.sgd import SGD
 
-OPTIMISERS: Mapping[str, type[Optimiser]] = MappingProxyType(
-    {"adam": Adam, "sgd": SGD, "random": RandomSearch}
-)
+OPTIMISERS: Mapping[str, type[Optimiser]] = MappingProxyType({"adam": Adam, "sgd": SGD, "random": RandomSearch})
 SCHEDULES: Mapping[str, type[Schedule]] = MappingProxyType(
     {"constant": Constant, "cosine": Cosine, "geometric": Geometric, "one_cycle": OneCycle}
 )

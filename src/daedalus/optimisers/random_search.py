@@ -35,9 +35,7 @@ class RandomSearch(Optimiser):
 
     def __check_init__(self) -> None:
         if self.batch < 1:
-            raise OptimiserError(
-                f"the batch of RandomSearch is {self.batch}; expected at least 1 point per round."
-            )
+            raise OptimiserError(f"the batch of RandomSearch is {self.batch}; expected at least 1 point per round.")
 
     def init(self, space: Space, start: Point, *, key: Key[Array, ""], rounds: int) -> RandomState:
         """The state before the first round."""

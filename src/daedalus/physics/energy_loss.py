@@ -41,9 +41,7 @@ def stopping_power(
     return _stopping_power(matter, momentum, particle, jnp)
 
 
-def ionisation(
-    matter: Material, momentum: Float[Array, "*event"], particle: Particle = muon
-) -> Float[Array, "*event"]:
+def ionisation(matter: Material, momentum: Float[Array, "*event"], particle: Particle = muon) -> Float[Array, "*event"]:
     """Mean energy loss by ionisation [GeV/m], after Bethe with the density effect.
 
     K z^2 Z/A / beta^2 [ln(2 m_e beta^2 gamma^2 W / I^2) / 2 - beta^2 - delta / 2 + (W / E)^2 / 8],
@@ -59,9 +57,7 @@ def ionisation(
     return _GEV_PER_M * matter.density * _ionisation(matter, momentum, particle, jnp)
 
 
-def radiation(
-    matter: Material, momentum: Float[Array, "*event"], particle: Particle = muon
-) -> Float[Array, "*event"]:
+def radiation(matter: Material, momentum: Float[Array, "*event"], particle: Particle = muon) -> Float[Array, "*event"]:
     """Mean energy loss of muons by bremsstrahlung, pairs and photonuclear reactions [GeV/m]: b(E) E.
 
     b is a parabola in ln E through its values at 10, 100 and 1000 GeV, not below zero, constant above 10 TeV;

@@ -174,9 +174,7 @@ class Reyna2006(Flux):
     """
 
     name: ClassVar[str] = "reyna"
-    validity: ClassVar[str] = (
-        "momentum above 1 GeV and momentum x cos(zenith) below 2000 GeV (hep-ph/0604145)"
-    )
+    validity: ClassVar[str] = "momentum above 1 GeV and momentum x cos(zenith) below 2000 GeV (hep-ph/0604145)"
 
     amplitude: float = 0.00253  # c1, cm^-2 s^-1 sr^-1 GeV^-1; Reyna 2006 section 4
     powers: tuple[float, float, float, float] = (
@@ -206,9 +204,7 @@ class Reyna2006(Flux):
         return (square >= 1.0) & (square * cos_zenith**2 <= 2000.0**2)
 
 
-FLUX_MODELS: dict[str, type[Flux]] = {
-    model.name: model for model in (Guan2015, ShuklaSankrith2016, Reyna2006)
-}
+FLUX_MODELS: dict[str, type[Flux]] = {model.name: model for model in (Guan2015, ShuklaSankrith2016, Reyna2006)}
 
 
 def flux_model(name: str) -> Flux:

@@ -201,9 +201,7 @@ class WindowAndBox(Aperture):
         shadows = [self._shadow(azimuth, near, far).mean() for near, far in zip(*reach, strict=True)]
         return np.cos(zenith) * np.array(shadows)
 
-    def _shadow(
-        self, azimuth: Float[np.ndarray, "turn 1"], near: float, far: float
-    ) -> Float[np.ndarray, "turn"]:
+    def _shadow(self, azimuth: Float[np.ndarray, "turn 1"], near: float, far: float) -> Float[np.ndarray, "turn"]:
         """Area [m2] of the shadow within the window, by azimuth [rad], for shifts from near to far [m]."""
         (x0, y0, _), (x1, y1, _), window = self.box.lower, self.box.upper, self.window
         cosine, sine = np.cos(azimuth), np.sin(azimuth)

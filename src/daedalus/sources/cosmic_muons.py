@@ -88,9 +88,7 @@ class CosmicMuons(Stage):
             momentum = self.table.momentum(uniform_zenith, draw)
         else:
             momentum = jnp.full_like(start.x, self.fixed_momentum)
-        particles = Particles(
-            x=start.x, y=start.y, z=start.z, ux=start.ux, uy=start.uy, uz=start.uz, momentum=momentum
-        )
+        particles = Particles(x=start.x, y=start.y, z=start.z, ux=start.ux, uy=start.uy, uz=start.uz, momentum=momentum)
         muons = events.add(particles)
         return muons if self.aperture.exact else muons.accept(placed)
 
@@ -128,9 +126,7 @@ class CosmicMuons(Stage):
     def _attempt(self, index: UInt32[Array, "event"], key: Key[Array, ""], lane: int | Array) -> Tried:
         """One draw of zenith angle and start; each attempt is a lane of the events' streams."""
         # the barrier keeps the compiler from making the random numbers anew for each of their uses
-        zenith, *others = jax.lax.optimization_barrier(
-            uniforms(key, index, 1 + self.aperture.draws, lane=lane)
-        )
+        zenith, *others = jax.lax.optimization_barrier(uniforms(key, index, 1 + self.aperture.draws, lane=lane))
         start = self.aperture.place(self.table.versine(zenith), jnp.stack(others))
         return zenith, start, self.aperture.accepts(start)
 

@@ -74,9 +74,7 @@ class FluxTable(eqx.Module):
         """1 - cos(theta) [1] of muons, by the remaining probability of the zenith angle in (0, 1)."""
         return _read(self.versines, jnp.sqrt(jnp.sqrt(uniform)))
 
-    def momentum(
-        self, uniform_zenith: Float[Array, "event"], uniform: Float[Array, "event"]
-    ) -> Float[Array, "event"]:
+    def momentum(self, uniform_zenith: Float[Array, "event"], uniform: Float[Array, "event"]) -> Float[Array, "event"]:
         """Momenta [GeV] of muons.
 
         Args:
@@ -111,9 +109,7 @@ def _rest(spectrum: Float[np.ndarray, "bin"], energy: Float[np.ndarray, "bin"]) 
     return float(np.clip(tail / (1.0 + tail), 1e-6, 0.5))
 
 
-def _remaining(
-    density: Float[np.ndarray, "*row bin"], at: Float[np.ndarray, "bin"]
-) -> Float[np.ndarray, "*row bin"]:
+def _remaining(density: Float[np.ndarray, "*row bin"], at: Float[np.ndarray, "bin"]) -> Float[np.ndarray, "*row bin"]:
     """Normalised integral from each node to the last by the trapezium rule, from 1 down to 0."""
     steps = 0.5 * (density[..., 1:] + density[..., :-1]) * np.diff(at)
     beyond = np.flip(np.cumsum(np.flip(steps, -1), axis=-1), -1)

@@ -66,9 +66,7 @@ class Columns:
 
     def missing(self, *sets: tuple[str, ...]) -> StageError:
         """The error to raise where none of several sets of columns is complete."""
-        lacking = " or ".join(
-            ", ".join(f"'{name}'" for name in names if name not in self.table) for names in sets
-        )
+        lacking = " or ".join(", ".join(f"'{name}'" for name in names if name not in self.table) for names in sets)
         have = ", ".join(f"'{name}'" for name in self.table) or "none"
         return StageError(
             f"{self.path}: missing columns {lacking}; found {have}. A muon file needs x, y, z and either "
@@ -94,9 +92,7 @@ def read_columns(path: Path, units: dict[str, str], tree: str = "muons") -> Colu
         ".root": lambda: _read_root(path, tree),
     }
     if path.suffix.lower() not in readers:
-        raise StageError(
-            f"{path}: unknown format '{path.suffix}'; expected a file ending in {', '.join(readers)}."
-        )
+        raise StageError(f"{path}: unknown format '{path.suffix}'; expected a file ending in {', '.join(readers)}.")
     if not path.is_file():
         raise StageError(f"{path}: there is no such file; expected a file of muons. Check the path.")
     columns = Columns(path, {})
@@ -133,9 +129,7 @@ def _name_and_factor(path: Path, header: str, units: dict[str, str]) -> tuple[st
     except DesignError as error:
         raise StageError(f"{path}: column '{name}' has the unit '{text}': {error}") from error
     if not same:
-        raise StageError(
-            f"{path}: column '{name}' has the unit '{text}'; expected one of the kind of '{house}'."
-        )
+        raise StageError(f"{path}: column '{name}' has the unit '{text}'; expected one of the kind of '{house}'.")
     return name, factor
 
 
@@ -151,9 +145,7 @@ def _read_csv(path: Path) -> dict[str, np.ndarray]:
     if len(set(header)) < len(header):
         twice = next(name for name in header if header.count(name) > 1)
         raise StageError(f"{path}: column '{twice}' occurs twice; keep one of them.")
-    options = arrow_csv.ConvertOptions(
-        column_types=dict.fromkeys(header, float64()), strings_can_be_null=False
-    )
+    options = arrow_csv.ConvertOptions(column_types=dict.fromkeys(header, float64()), strings_can_be_null=False)
     try:
         table = arrow_csv.read_csv(path, convert_options=options)
     except ArrowInvalid as error:
@@ -172,8 +164,7 @@ def _csv_fault(path: Path, header: list[str], reason: str) -> StageError:
             for name, cell in zip(header, row, strict=False):
                 if not _is_number(cell):
                     return StageError(
-                        f"{place(path, number)}, column '{name}': found '{cell}', expected a number; "
-                        "correct the cell."
+                        f"{place(path, number)}, column '{name}': found '{cell}', expected a number; correct the cell."
                     )
     return StageError(f"{path}: not a readable CSV file ({reason}); expected a header and one muon per row.")
 
@@ -197,9 +188,7 @@ def _read_parquet(path: Path) -> dict[str, np.ndarray]:
     numbers: dict[str, np.ndarray] = {}
     for name in table.column_names:
         try:
-            numbers[name] = (
-                table.column(name).cast(float64()).to_numpy()
-            )  # null becomes nan, and is named as such
+            numbers[name] = table.column(name).cast(float64()).to_numpy()  # null becomes nan, and is named as such
         except ArrowException as error:
             if _name_and_factor(path, name, {})[0] in HOUSE_UNITS:
                 raise StageError(f"{path}, column '{name}': {error}; expected numbers.") from error
@@ -223,8 +212,6 @@ def _read_root(path: Path, tree: str) -> dict[str, np.ndarray]:
         trees = sorted({key.split(";")[0] for key in file.keys()})  # noqa: SIM118
         if tree not in trees:
             near = difflib.get_close_matches(tree, trees, n=1) or trees
-            raise StageError(
-                f"{path}: no tree '{tree}'; found {', '.join(near) or 'none'}. Name it with tree=..."
-            )
+            raise StageError(f"{path}: no tree '{tree}'; found {', '.join(near) or 'none'}. Name it with tree=...")
         branches = file[tree].arrays(library="np")  # pyright: ignore[reportAttributeAccessIssue]
     return {name: np.asarray(values, float) for name, values in branches.items()}

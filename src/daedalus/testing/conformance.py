@@ -29,9 +29,7 @@ class Verdict(NamedTuple):
     text: str
 
 
-def conformance(
-    problem: Problem, *, key: Key[Array, ""] | None = None, events: int = _EVENTS
-) -> list[Verdict]:
+def conformance(problem: Problem, *, key: Key[Array, ""] | None = None, events: int = _EVENTS) -> list[Verdict]:
     """The outcome of every check that applies to a problem: space, stages, figures, evaluation, gradient.
 
     Args:
@@ -77,9 +75,7 @@ def _checks(problem: Problem, key: Key[Array, ""], events: int) -> Iterator[tupl
         names = problem.space.names[:: max(problem.space.size // _COMPARED, 1)]
         yield (
             "gradient",
-            lambda: check_gradient(
-                problem, key=key, events=events, scenarios=partition.scenarios, names=names, keys=2
-            ),
+            lambda: check_gradient(problem, key=key, events=events, scenarios=partition.scenarios, names=names, keys=2),
         )
 
 

@@ -147,9 +147,7 @@ def _is_part(entry: str, name: str) -> bool:
     return entry == name or entry.startswith((name + "[", name + "."))
 
 
-def _loss(
-    problem: Problem, partition: Partition, softness: float | None
-) -> Callable[[Point, Key[Array, ""]], Array]:
+def _loss(problem: Problem, partition: Partition, softness: float | None) -> Callable[[Point, Key[Array, ""]], Array]:
     return lambda point, key: (
         problem.measure(point, key=key, partition=partition, softness=softness, gradient=False).loss
     )
@@ -162,9 +160,7 @@ def _slopes(
 
     @eqx.filter_jit
     def slope(each: Key[Array, ""]) -> Array:
-        found = problem.measure(
-            point, key=each, partition=partition, softness=softness, gradient=True
-        ).gradient
+        found = problem.measure(point, key=each, partition=partition, softness=softness, gradient=True).gradient
         assert found is not None
         return found.value.cube
 
@@ -187,9 +183,7 @@ def _differences(
     @eqx.filter_jit
     def moved(number: Array, each: Key[Array, ""]) -> Array:
         at = lambda step: loss(Point(point.cube.at[number].add(step), point.learned), each)
-        return (
-            jnp.stack([at(step) for step in steps]) if len(steps) < 3 else jax.lax.map(at, jnp.asarray(steps))
-        )
+        return jnp.stack([at(step) for step in steps]) if len(steps) < 3 else jax.lax.map(at, jnp.asarray(steps))
 
     return jnp.stack([moved(jnp.asarray(i), key) for i in chosen]) if chosen else jnp.zeros((0, len(steps)))
 
@@ -212,6 +206,4 @@ def _bias(
         behind, ahead = np.asarray(_differences(real, inside, each, chosen, (-step, step))).T
         rows.append((ahead - behind) / (2 * step))
     off = slopes[:, chosen] - np.stack(rows)
-    return np.mean(off, 0), np.std(off, 0, ddof=1) / np.sqrt(len(off)) if len(off) > 1 else np.full(
-        len(chosen), np.nan
-    )
+    return np.mean(off, 0), np.std(off, 0, ddof=1) / np.sqrt(len(off)) if len(off) > 1 else np.full(len(chosen), np.nan)

@@ -27,9 +27,7 @@ def check_objective(
     """
     name = objective.name
     value = jnp.asarray(objective.function(design, summaries, truths))
-    require(
-        value.shape == (), f"{name} has shape {value.shape}", "one number", "Average with summaries.mean."
-    )
+    require(value.shape == (), f"{name} has shape {value.shape}", "one number", "Average with summaries.mean.")
     require(jnp.isfinite(value), f"{name} is {value}", "a finite number", "Guard divisions and logarithms.")
     scenarios = summaries.weight.shape[0]
     if scenarios < 2:
@@ -38,9 +36,7 @@ def check_objective(
     require(jnp.any(weight > 0), f"{name} has only empty scenarios", "an accepted event", "Use more events.")
     swapped = _with_last(summaries, lambda leaf: leaf[0])
     blank = _with_last(summaries, lambda leaf: jnp.zeros_like(leaf[0]))
-    figures = [
-        _figure(objective, design, truths, Summaries(s.sums, weight)) for s in (summaries, swapped, blank)
-    ]
+    figures = [_figure(objective, design, truths, Summaries(s.sums, weight)) for s in (summaries, swapped, blank)]
     for what, other in zip(("another scenario's sums", "nothing"), figures[1:], strict=True):
         off = abs(float(other - figures[0]))
         require(
@@ -50,9 +46,7 @@ def check_objective(
             "Average over scenarios with summaries.mean.",
         )
     _check_slope(objective, design, truths, Summaries(blank.sums, weight))
-    return Report(
-        name, (f"{float(value):.6g}; empty scenarios carry no weight, and do not spoil the derivative",)
-    )
+    return Report(name, (f"{float(value):.6g}; empty scenarios carry no weight, and do not spoil the derivative",))
 
 
 def _figure(objective: Any, design: Design, truths: PyTree, summaries: Summaries) -> Any:

@@ -51,9 +51,7 @@ def check_optimiser(
     )
     runs = [_search(optimiser, begin, key=seed, rounds=rounds) for _ in range(2)]
     cubes, _, ends = runs[0]
-    require(
-        bool(jnp.all((cubes >= 0) & (cubes <= 1))), f"{name} leaves the cube", "0 to 1", "Project every move."
-    )
+    require(bool(jnp.all((cubes >= 0) & (cubes <= 1))), f"{name} leaves the cube", "0 to 1", "Project every move.")
     require(
         tree_deviation(runs[1], runs[0]) == 0,
         f"{name} gives two answers to one key",
@@ -69,14 +67,10 @@ def check_optimiser(
         f"at most {allowed:.0%}",
         "Check signs and step sizes.",
     )
-    return Report(
-        name, (f"{cubes.shape[1]} starts, {rounds} rounds: bounds exact, reproducible, {left:.1%} left",)
-    )
+    return Report(name, (f"{cubes.shape[1]} starts, {rounds} rounds: bounds exact, reproducible, {left:.1%} left",))
 
 
-def _search(
-    optimiser: Optimiser, begin: PyTree, *, key: Key[Array, ""], rounds: int
-) -> tuple[Array, Array, PyTree]:
+def _search(optimiser: Optimiser, begin: PyTree, *, key: Key[Array, ""], rounds: int) -> tuple[Array, Array, PyTree]:
     """Points, losses and last state of a search in the bowl."""
 
     def one(state: PyTree, number: Array) -> tuple[PyTree, tuple[Array, Array]]:
@@ -102,9 +96,7 @@ def _floor(size: int, dtype: Any) -> Float[Array, "param"]:
 
 def _bowl(point: Point) -> Float[Array, ""]:
     depth = _depth(point.cube)
-    return depth + sum(
-        (jnp.sum(leaf**2) for leaf in jax.tree.leaves(point.learned)), start=jnp.zeros_like(depth)
-    )
+    return depth + sum((jnp.sum(leaf**2) for leaf in jax.tree.leaves(point.learned)), start=jnp.zeros_like(depth))
 
 
 def _depth(cube: Float[Array, "*shape"]) -> Float[Array, "*start"]:
@@ -132,9 +124,7 @@ def _remaining(cubes: Float[Array, "round start param"]) -> float:
 
 def _check_state(name: str, state: PyTree) -> None:
     strange = [type(leaf).__name__ for leaf in jax.tree.leaves(state) if not eqx.is_array(leaf)]
-    require(
-        not strange, f"the state of {name} holds {strange}", "arrays only", "Keep settings in the optimiser."
-    )
+    require(not strange, f"the state of {name} holds {strange}", "arrays only", "Keep settings in the optimiser.")
 
 
 def _check_shapes(name: str, begin: PyTree, end: PyTree) -> None:

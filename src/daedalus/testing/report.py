@@ -69,8 +69,5 @@ def tree_deviation(found: Any, expected: Any) -> float:
 
 def _arrays(tree: Any) -> list[np.ndarray]:
     leaves = [leaf for leaf in jax.tree.leaves(tree) if eqx.is_array_like(leaf)]
-    keys = [
-        jax.random.key_data(x) if jnp.issubdtype(jnp.asarray(x).dtype, jax.dtypes.prng_key) else x
-        for x in leaves
-    ]
+    keys = [jax.random.key_data(x) if jnp.issubdtype(jnp.asarray(x).dtype, jax.dtypes.prng_key) else x for x in leaves]
     return [np.asarray(leaf) for leaf in keys]

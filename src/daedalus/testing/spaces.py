@@ -46,9 +46,7 @@ def check_space(space: Space) -> Report:
     _check_canonical(space)
     whole = int(space.whole.sum())
     counts = f"{space.size} free of {len(space.every)} parameters, {whole} whole numbers or choices"
-    return Report(
-        type(space.template).__name__, (counts, "bounds exact, round trip, table and symmetries hold")
-    )
+    return Report(type(space.template).__name__, (counts, "bounds exact, round trip, table and symmetries hold"))
 
 
 def _check_bounds(space: Space) -> None:
@@ -57,9 +55,7 @@ def _check_bounds(space: Space) -> None:
         found = np.asarray(space.values(design))
         worst = found != np.asarray(bound, found.dtype)
         names = [name for name, bad in zip(space.names, worst, strict=True) if bad]
-        require(
-            not names, f"{names} differ from their bounds at cube {value}", "exact bounds", "Check the map."
-        )
+        require(not names, f"{names} differ from their bounds at cube {value}", "exact bounds", "Check the map.")
 
 
 def _check_round_trip(space: Space) -> None:
@@ -98,15 +94,11 @@ def _check_round_trip(space: Space) -> None:
 def _check_table(space: Space) -> None:
     design = design_from_table(space, design_table(space, space.template))
     off = tree_deviation(space.values(design), space.values(space.template))
-    require(
-        off < 1e-5, f"the table gives a design {off:.1e} away", "the same design", "Check units and bounds."
-    )
+    require(off < 1e-5, f"the table gives a design {off:.1e} away", "the same design", "Check units and bounds.")
 
 
 def _check_canonical(space: Space) -> None:
     design: Design = space.canonical(space.template)
     again = space.canonical(design)
     same = tree_deviation(space.values(again), space.values(design)) == 0
-    require(
-        same, "the canonical order of a canonical design is another", "a fixed point", "Check `symmetries`."
-    )
+    require(same, "the canonical order of a canonical design is another", "a fixed point", "Check `symmetries`.")

@@ -50,9 +50,7 @@ def check_stage(
     _check_pure(stage, events, before, after, key)
     _check_rows(stage, events, after, key)
     _check_numbers(stage, events, after)
-    lines = [
-        f"{events.index.shape[0]} events: pure, compiled as eager, random numbers by event, precision kept"
-    ]
+    lines = [f"{events.index.shape[0]} events: pure, compiled as eager, random numbers by event, precision kept"]
     flags = stage.derivative & ~Derivative.IMPLICIT
     if flags == Derivative.EXACT:
         lines.append(_check_derivative(stage, events, key=key, build=build, at=at))
@@ -112,9 +110,7 @@ def _check_numbers(stage: Stage, events: Events, after: Events) -> None:
                 str(events.weight.dtype),
                 "Never write a precision down; derive it from the arguments.",
             )
-            living = (
-                np.asarray(leaf)[..., np.asarray(after.alive)] if _rowwise(leaf, count) else np.asarray(leaf)
-            )
+            living = np.asarray(leaf)[..., np.asarray(after.alive)] if _rowwise(leaf, count) else np.asarray(leaf)
             require(
                 np.isfinite(living).all(),
                 f"{where} is not finite for a living event",
@@ -162,9 +158,7 @@ def _check_derivative(
     return "derivative against finite differences, relative: " + ", ".join(found)
 
 
-def _check_acceptance(
-    stage: Stage, rebuilt: Callable[[Any], Stage], numbers: Any, events: Events, key: Any
-) -> None:
+def _check_acceptance(stage: Stage, rebuilt: Callable[[Any], Stage], numbers: Any, events: Events, key: Any) -> None:
     for sign in (1, -1):
         moved = jax.tree.map(lambda leaf, s=sign: leaf * (1 + s * _MACROSCOPIC), numbers)
         hangs = jnp.any(rebuilt(moved)(events, key=key).alive != stage(events, key=key).alive)

@@ -67,7 +67,9 @@ class MultipleScattering(Stage):
             whole, _ = self._path(state, length)
 
             def segment(number, state):
-                to_exit = crossing(box, state.position, state.direction)[1]  # the last segment runs to the exit of the bent path
+                to_exit = crossing(box, state.position, state.direction)[
+                    1
+                ]  # the last segment runs to the exit of the bent path
                 reach = jnp.where(number == self.segments - 1, to_exit, jnp.minimum(length / self.segments, to_exit))
                 draws = normals(key, events.index, 4, lane=number) * spread
                 return self._advance(state, jnp.maximum(reach, 0.0), whole, draws)
@@ -88,7 +90,9 @@ class MultipleScattering(Stage):
         """The state at the end of one segment of a path; ``total`` is the whole path where that is longer."""
         position, direction, _ = state
         path, kinetic = self._path(state, length)
-        covariance = exit_covariance(path.moments.A0 * self._unit_variance(path if total is None else total), path.moments)
+        covariance = exit_covariance(
+            path.moments.A0 * self._unit_variance(path if total is None else total), path.moments
+        )
         angle_1, offset_1 = correlated_deviation(draws[0], draws[1], covariance)
         angle_2, offset_2 = correlated_deviation(draws[2], draws[3], covariance)
         right, up = across(direction)

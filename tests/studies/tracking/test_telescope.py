@@ -33,9 +33,7 @@ def test_hard_momenta_leave_the_resolution_and_soft_ones_the_scattering():
     assert float(resolution(design, jnp.asarray(1e6))) == pytest.approx(hard, rel=1e-6)
     # far below: the kick of the first plane times its distance, Highland for 1.5 mm of silicon (X0 = 9.37 cm)
     momentum, total = 0.02, 1.5e-3 / 0.0937
-    theta = (
-        0.0136 / (momentum**2 / np.hypot(momentum, 0.13957)) * np.sqrt(total) * (1 + 0.038 * np.log(total))
-    )
+    theta = 0.0136 / (momentum**2 / np.hypot(momentum, 0.13957)) * np.sqrt(total) * (1 + 0.038 * np.log(total))
     soft = 0.08 * theta / np.sqrt(5)
     assert float(resolution(design, jnp.asarray(momentum))) == pytest.approx(soft, rel=2e-3)
 
@@ -81,9 +79,7 @@ def test_a_short_search_finds_a_better_telescope():
     recipe = telescope_recipe(problem)
     history = optimise(problem, recipe.optimiser, key=KEY, rounds=40, events=32, scenarios=16)
     best = history.design(problem, len(history) - 1)
-    before, after = (
-        problem.evaluate(d, key=scoring_key(KEY), events=64, scenarios=32) for d in (problem.start, best)
-    )
+    before, after = (problem.evaluate(d, key=scoring_key(KEY), events=64, scenarios=32) for d in (problem.start, best))
     assert float(after.loss) < 0.4 * float(before.loss)
     assert float(after.values["impact"]) < 0.3 * float(before.values["impact"])
     nearest = int(np.argmin(best.z))

@@ -17,10 +17,10 @@ from matplotlib.patches import Rectangle
 from daedalus.core import Pipeline, Point, Problem
 from daedalus.events import Events, Tracks
 from daedalus.inference.calibration import cross_fitted_residuals
+from daedalus.studies.muon_tomography.apparatus import TOP, panel_spans
 from daedalus.studies.muon_tomography.design import LadleDesign
 from daedalus.studies.muon_tomography.likelihood_level import likelihood_level
 from daedalus.studies.muon_tomography.poca_level import poca_level
-from daedalus.studies.muon_tomography.problem import TOP, panel_spans
 from daedalus.studies.muon_tomography.scenario import FLOOR, RIM, SIDE, SLAG, WALL
 from daedalus.units import cm
 
@@ -30,7 +30,12 @@ TRACKS = 24  # accepted muons that are drawn
 _ESTIMATES = {"closest approach": poca_level, "likelihood": likelihood_level}
 _INK = "#333333"
 # Okabe and Ito, "Color Universal Design" (2008)
-_LOOKS = {"start": ("#D55E00", "s"), "optimised": ("#0072B2", "o"), "human 1": ("#009E73", "^"), "human 2": ("#CC79A7", "v")}
+_LOOKS = {
+    "start": ("#D55E00", "s"),
+    "optimised": ("#0072B2", "o"),
+    "human 1": ("#009E73", "^"),
+    "human 2": ("#CC79A7", "v"),
+}
 _DOTS = {"closest approach": ("#E69F00", "o"), "likelihood": ("#0072B2", "D")}
 _ARMS = {"upper": ("#0072B2", "-"), "lower": ("#D55E00", "--")}
 _STEEL, _MELT, _SLAG = "#BDBDBD", "#F8CFA0", "#CDB19D"
@@ -160,7 +165,12 @@ def _paths(tracks: Mapping[str, np.ndarray]) -> list[np.ndarray]:
         rows = []
         for axis in (0, 1):
             at = lambda track, z, k=axis: track[k] + track[2 + k] * (z - track[4])
-            begin, end, first, last = at(upper, RIM), at(lower, FLOOR), upper[2 + axis] * height, lower[2 + axis] * height
+            begin, end, first, last = (
+                at(upper, RIM),
+                at(lower, FLOOR),
+                upper[2 + axis] * height,
+                lower[2 + axis] * height,
+            )
             rise = end - begin
             curve = begin + t * first + t**2 * (3 * rise - 2 * first - last) + t**3 * (first + last - 2 * rise)
             rows.append(np.concatenate([[at(upper, TOP)], curve, [at(lower, 0.0)]]))
@@ -179,7 +189,7 @@ def _levels(pair: Mapping[str, Reading]) -> Figure:
         below.axhline(0.0, color=_INK, lw=0.8)
         for label, error in reading.errors.items():
             colour, marker = _DOTS[label]
-            look: dict[str, Any] = dict(ls="", marker=marker, ms=3.5, mew=0, color=colour, alpha=0.8)
+            look: dict[str, Any] = {"ls": "", "marker": marker, "ms": 3.5, "mew": 0, "color": colour, "alpha": 0.8}
             rms = np.sqrt(np.nanmean(error**2)) / cm
             above.plot(truth, truth + error / cm, label=f"{label}, rms error {rms:.2g} cm", **look)
             below.plot(truth, error / cm, **look)
@@ -202,7 +212,7 @@ def _error_by_level(read: Mapping[str, Reading]) -> Figure:
             middle, rms, error = _by_level(reading.level / cm, reading.errors[label] / cm)
             colour, marker = _LOOKS[name]
             shift = 1.2 * (number - 0.5 * (len(read) - 1))
-            look: dict[str, Any] = dict(color=colour, marker=marker, ms=4.5, lw=0.9, capsize=2)
+            look: dict[str, Any] = {"color": colour, "marker": marker, "ms": 4.5, "lw": 0.9, "capsize": 2}
             axes.errorbar(middle + shift, rms, error, label=name, **look)
         axes.set(yscale="log", xlabel="true level [cm]")
         axes.set_title(label, loc="left", fontsize="medium")

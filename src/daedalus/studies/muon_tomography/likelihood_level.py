@@ -51,7 +51,7 @@ class LevelLikelihood(eqx.Module):
             volume = volume * determinant
         wide = jnp.exp(-0.5 * distance / OUTLIER_SCALE**2)
         density = (1.0 - OUTLIERS) * wide ** round(OUTLIER_SCALE**2) + OUTLIERS / OUTLIER_SCALE**4 * wide
-        log_density = 0.5 * jnp.log(jnp.maximum(density, 1e-15) ** 2 / volume)
+        log_density = jnp.log(jnp.maximum(density, 1e-30)) - 0.5 * jnp.log(jnp.maximum(volume, 1e-36))
         return jnp.sum(jnp.where(weight > 0, weight * log_density, 0.0), axis=1)
 
     def _variance(self, thickness: Float[Array, "node event"], momentum: Float[Array, "event"]):
@@ -66,6 +66,14 @@ class LevelLikelihood(eqx.Module):
 def likelihood_level(summaries: Summaries) -> Float[Array, "scenario"]:
     """The posterior mean of the level under a flat prior from the ladle's floor to its rim [m]."""
     return posterior_mean(summaries["likelihood"], NODES)[0]
+
+
+def likelihood_expected_mse(summaries: Summaries, truth: Float[Array, "scenario"]) -> Float[Array, ""]:
+    """The mean squared error [m2] that the width of the likelihood leads one to expect, for smooth optimisation.
+
+    The mean posterior variance; it needs no truth, and is far less noisy than the squared errors themselves.
+    """
+    return summaries.mean(posterior_mean(summaries["likelihood"], NODES)[1] ** 2)
 
 
 def _moments(upper: Tracks, secant: Float[Array, "event"]) -> tuple[Float[Array, "node event"], ...]:

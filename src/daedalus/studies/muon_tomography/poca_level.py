@@ -47,14 +47,14 @@ class WeightCounts(eqx.Module):
 
 
 class PocaSums(eqx.Module):
-    """Pass 3: the sums of w, w z and w z^2 over the points of closest approach."""
+    """Pass 3: the sums of w and w^2, each times 1, z and z^2, over the points of closest approach."""
 
-    def __call__(self, events: Events, earlier: PyTree) -> Float[Array, "3"]:
-        """The sums [1/m2, 1/m, 1]."""
+    def __call__(self, events: Events, earlier: PyTree) -> Float[Array, "2 3"]:
+        """The sums; rows w and w^2, columns powers of z [1/m2 and 1/m4, times m to the power]."""
         largest = jnp.exp(quantile(earlier["weight_counts"], jnp.asarray(_LOG_WEIGHT), UPPER_TAIL))
         weight = jnp.minimum(_weight(events, earlier), largest) * _accepted(events)
         z = jnp.where(weight > 0, events[Scatterings].z, 0.0)
-        return jnp.stack([jnp.sum(weight), jnp.sum(weight * z), jnp.sum(weight * z**2)])
+        return jnp.stack([jnp.stack([jnp.sum(w * z**power) for power in range(3)]) for w in (weight, weight**2)])
 
 
 def poca_passes() -> tuple[dict[str, eqx.Module], ...]:
@@ -64,8 +64,24 @@ def poca_passes() -> tuple[dict[str, eqx.Module], ...]:
 
 def poca_level(summaries: Summaries) -> Float[Array, "scenario"]:
     """The weighted mean height of the points of closest approach [m], before any bias correction."""
-    sums = summaries["poca"]
+    sums = summaries["poca"][..., 0, :]
     return sums[..., 1] / jnp.maximum(sums[..., 0], 1e-30)
+
+
+def poca_expected_mse(summaries: Summaries, truth: Float[Array, "scenario"]) -> Float[Array, ""]:
+    """The mean squared error [m2] that the scatter of the points leads one to expect, for smooth optimisation.
+
+    With V the mean variance of the weighted mean, sum w^2 (z - zbar)^2 / (sum w)^2, and a the slope of the means
+    against the true levels, the best linear estimate has the error T V / (V + a^2 T), T the variance of the levels
+    (Gauss and Markov with a prior). Far less noisy than the squared errors themselves, and blind to curvature.
+    """
+    sums, mean = summaries["poca"], poca_level(summaries)
+    squares = sums[..., 1, 2] - 2.0 * mean * sums[..., 1, 1] + mean**2 * sums[..., 1, 0]
+    variance = summaries.mean(squares / jnp.maximum(sums[..., 0, 0], 1e-30) ** 2)
+    centred = truth - summaries.mean(truth)
+    prior = summaries.mean(centred**2)
+    slope = summaries.mean(centred * mean) / jnp.maximum(prior, 1e-30)
+    return prior * variance / jnp.maximum(variance + slope**2 * prior, 1e-30)
 
 
 def _accepted(events: Events) -> Float[Array, "event"]:

@@ -20,10 +20,7 @@ THINNING_REFERENCE = 300 * um  # thickness for which the price of thinning is qu
 def prices() -> dict[str, float]:
     """The prices of prices.csv by item [house units]; sources are in the file."""
     text = (files("daedalus.studies.tracking") / "prices.csv").read_text(encoding="utf-8")
-    return {
-        row["item"]: float(row["value"]) * unit_value(row["unit"])
-        for row in csv.DictReader(text.splitlines())
-    }
+    return {row["item"]: float(row["value"]) * unit_value(row["unit"]) for row in csv.DictReader(text.splitlines())}
 
 
 def channels(design: TelescopeDesign, span: float) -> Float[Array, ""]:

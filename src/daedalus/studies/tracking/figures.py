@@ -103,12 +103,8 @@ def _resolution(designs: dict[str, TelescopeDesign], key: Key[Array, ""]) -> Fig
         found = simulated_resolution(design, coarse, events=_EVENTS, key=key)
         error = found / np.sqrt(4 * _EVENTS)  # of a root mean square of n = 2 _EVENTS numbers: 1 / sqrt(2 n)
         axes.plot(fine / GeV, law / um, color=_COLOURS[name], label=f"{name}, closed form")
-        axes.errorbar(
-            coarse, found / um, error / um, fmt="o", ms=4, color=_COLOURS[name], label=f"{name}, real strips"
-        )
-    axes.set(
-        xscale="log", yscale="log", xlabel="momentum [GeV]", ylabel="error of the position in the target [um]"
-    )
+        axes.errorbar(coarse, found / um, error / um, fmt="o", ms=4, color=_COLOURS[name], label=f"{name}, real strips")
+    axes.set(xscale="log", yscale="log", xlabel="momentum [GeV]", ylabel="error of the position in the target [um]")
     axes.set_xticks([1, 2, 5, 10], ["1", "2", "5", "10"])
     axes.yaxis.set_major_formatter("{x:g}")
     axes.yaxis.set_minor_formatter(lambda value, _: f"{value:g}" if f"{value:.0e}"[0] in "25" else "")

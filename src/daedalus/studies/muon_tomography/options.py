@@ -1,0 +1,93 @@
+"""The options of the ladle problem, checked before any work starts."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Literal, get_args
+
+from daedalus.errors import ProblemError
+
+Muons = Literal["spectrum", "published"]
+FluxName = Literal["guan", "shukla_sankrith", "reyna"]
+Estimator = Literal["poca", "likelihood"]
+Levels = Literal["uniform", "labels"]
+EdgeForm = Literal["sigmoid", "gaussian"]
+Spending = Literal["fixed", "soft"]
+Law = Literal["highland", "lynch_dahl"]
+
+
+@dataclasses.dataclass(frozen=True)
+class LadleOptions:
+    """What the user may choose; see `daedalus.studies.muon_tomography.problem.ladle_fill_level`."""
+
+    muons: Muons
+    flux: FluxName
+    momentum_resolution: float
+    estimator: Estimator
+    levels: Levels
+    edges: EdgeForm
+    sampled_edges: bool
+    spending: Spending
+    energy_loss: bool
+    scattering: Law
+    segments: int
+    tail_fraction: float
+
+    def __post_init__(self) -> None:
+        """Checks every option.
+
+        Raises:
+            ProblemError: options out of range; all of them are named, with what is allowed.
+        """
+        choices = {
+            "muons": Muons,
+            "flux": FluxName,
+            "estimator": Estimator,
+            "levels": Levels,
+            "edges": EdgeForm,
+            "spending": Spending,
+            "scattering": Law,
+        }
+        wrong = [
+            f"{name} is {getattr(self, name)!r}, expected {' or '.join(get_args(kind))}"
+            for name, kind in choices.items()
+            if getattr(self, name) not in get_args(kind)
+        ]
+        wrong += [
+            f"{name} is {getattr(self, name)}, expected 0 or more and below 1"
+            for name in ("momentum_resolution", "tail_fraction")
+            if not 0 <= getattr(self, name) < 1
+        ]
+        if not (isinstance(self.segments, int) and self.segments >= 1):
+            wrong.append(f"segments is {self.segments}, expected a whole number from 1")
+        if wrong:
+            raise ProblemError(f"options out of range: {'; '.join(wrong)}.")
+
+    @property
+    def published(self) -> bool:
+        """Whether this is the published comparison: all muons at 5 GeV, known exactly, no energy loss."""
+        return self.muons == "published"
+
+    @property
+    def loses(self) -> bool:
+        """Whether muons lose energy."""
+        return self.energy_loss and not self.published
+
+    @property
+    def resolution(self) -> float:
+        """sigma(p) / p of the momentum measurement [1]."""
+        return 0.0 if self.published else self.momentum_resolution
+
+    def physics(self) -> tuple[str, ...]:
+        """The physics that is on, in words."""
+        spectrum = f"sea-level muons after {self.flux}, 0.5 to 500 GeV, 0 to 70 deg, all that cross the ladle"
+        fixed = "muons of 5 GeV, zenith angles after shukla_sankrith, from a window of 1.8 m"
+        known = f"momentum known to {self.resolution:.0%}" if self.resolution else "momentum known exactly"
+        return (
+            fixed if self.published else spectrum,
+            f"multiple scattering after {self.scattering}, total path in the logarithm, displacement correlated",
+            f"mean energy loss {'on' if self.loses else 'off'}",
+            known,
+            f"draws per path: {self.segments}; share of non-Gaussian tail: {self.tail_fraction:.0%}",
+            "panels: 0.1 mm, efficiency 0.9 per hit, at least two hits above and below",
+        )
