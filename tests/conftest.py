@@ -21,7 +21,7 @@ jax.config.update(
 )
 
 # Before daedalus is imported anywhere: from here on each call of it checks its annotations.
-jaxtyping.install_import_hook("daedalus", "beartype.beartype")
+jaxtyping.install_import_hook("daedalus", "checking.checked")
 
 # First calls compile: a deadline would measure the compiler.
 settings.register_profile("daedalus", deadline=None, max_examples=25, derandomize=True)

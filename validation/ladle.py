@@ -32,7 +32,7 @@ def main() -> None:
     """Optimises, scores, compares, writes."""
     arguments = parsed()
     problem = ladle_fill_level(muons="published")
-    designs = {name: design for name, design in problem.references.items()}
+    designs = dict(problem.references)
     seeds = [optimised(problem, seed, arguments) for seed in range(arguments.seeds)]
     designs |= {f"optimised_{seed}": design for seed, design in enumerate(seeds)}
     squares = {levels: scores(levels, designs, arguments.volumes) for levels in LEVELS}
@@ -40,7 +40,9 @@ def main() -> None:
     report["optimised"] = summary(squares, [f"optimised_{seed}" for seed in range(len(seeds))])
     report["seeds"] = [summary(squares, [f"optimised_{seed}"]) for seed in range(len(seeds))]
     report["paired_difference_optimised_minus_human"] = {
-        human: {levels: {key: paired(squares[levels][key], human, len(seeds)) for key in ESTIMATORS} for levels in LEVELS}
+        human: {
+            levels: {key: paired(squares[levels][key], human, len(seeds)) for key in ESTIMATORS} for levels in LEVELS
+        }
         for human in ("human_1", "human_2")
     }
     report["settings"] = settings(problem, arguments)

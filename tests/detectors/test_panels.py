@@ -1,5 +1,7 @@
 """Panels: sharp ones by hand, relaxed ones by their derivatives, and heights that do not matter where they must not."""
 
+import itertools
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -173,14 +175,14 @@ def test_heights_do_not_matter_to_a_noiseless_straight_track():
 
 
 def test_annealing_ends_at_the_sharp_panel():
-    events, lines = particles()
+    events, _ = particles()
     sharp, _ = seen(panels(), events)
     off = [
         np.mean(seen(panels().softened(softness), events)[0].recorded != sharp.recorded)
         for softness in (1.0, 0.1, 0.01, 0.001)
     ]
     assert off[0] > 0.1
-    assert all(later < 0.2 * earlier for earlier, later in zip(off, off[1:], strict=False))
+    assert all(later < 0.2 * earlier for earlier, later in itertools.pairwise(off))
     again, _ = seen(panels().softened(0.1).softened(None), events)
     assert eqx.tree_equal(again, sharp)
 

@@ -83,8 +83,8 @@ def test_sums_add_and_measurement_errors_are_taken_out():
 
 def test_the_derivative_is_that_of_the_law():
     theta = jnp.asarray(highland(17.8, 3.0))
-    law = lambda scale: path_thickness(angle_sums(scale * theta[None], scale * theta[None], jnp.array([3.0]), jnp.ones(1)))[0]
-    law = jax.jit(law)
+    one = jnp.ones(1)
+    law = jax.jit(lambda scale: path_thickness(angle_sums(scale * theta * one, scale * theta * one, 3.0 * one, one))[0])
     slope = float(jax.jit(jax.grad(law))(1.0))
     assert float(law(1.0)) == pytest.approx(17.8, rel=1e-9)
     assert slope == pytest.approx(float(law(1 + 1e-6) - law(1 - 1e-6)) / 2e-6, rel=1e-6)

@@ -73,11 +73,14 @@ def test_a_small_angle_keeps_its_digits():
 def test_variances_are_the_jacobians():
     first, second = pairs(20)
 
+    def each(track, leaf, event):
+        errors = (w[event][None] for w in (track.var_position, track.var_slope, track.covariance))
+        return Tracks(
+            *(leaf[k : k + 1] for k in range(4)), track.z[:1], *errors, track.found[:1], track.probability[:1]
+        )
+
     def place(numbers, event):
-        one, two = (
-            Tracks(*(leaf[k : k + 1] for k in range(4)), t.z[:1], *(w[event][None] for w in (t.var_position, t.var_slope, t.covariance)), t.found[:1], t.probability[:1])
-            for t, leaf in ((first, numbers[:4]), (second, numbers[4:]))
-        )  # fmt: skip
+        one, two = (each(t, leaf, event) for t, leaf in ((first, numbers[:4]), (second, numbers[4:])))
         found = closest_approach(one, two)
         return jnp.stack([found.x[0], found.y[0], found.z[0]])
 

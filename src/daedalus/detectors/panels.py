@@ -23,9 +23,9 @@ class Panels(Stage):
     multiplied by exp(logp - stop_gradient(logp)) with logp the log-probability of what was recorded: unbiased for the
     soft edges, noisy, and biased for the hard ones only by their softness.
 
-    Relaxed edges, not sampled: the reference code's way. Every particle makes a hit, whose claimed and true error is
-    resolution / response and whose probability efficiency * response acts as a weight later on. Pathwise, without
-    extra noise, but information leaks in from far outside the panel.
+    Relaxed edges, not sampled: whether a hit is recorded depends on the efficiency alone; outside the panel it fades,
+    its claimed and true error growing as resolution / response^2, and its probability, the response, acts as a weight
+    later on. Pathwise, without extra noise in the derivative, but some information leaks in from outside the panel.
     """
 
     x: Float[Array, "plane"]  # centre [m]
@@ -67,18 +67,20 @@ class Panels(Stage):
         else:
             response = self.edges.response(offset_x) * self.edges.response(offset_y)
         noise = normals(key, events.index, 2 * planes)
-        if self.edges is not None and not self.sampled:
-            sigma = self.resolution / jnp.maximum(response, FAR_AWAY)
-            recorded, probability = jnp.ones_like(true_x, bool), self.efficiency * response
-        else:
-            sigma = jnp.full_like(true_x, 1.0) * self.resolution
+        draw = uniforms(key, events.index, planes, lane=1)
+        if self.edges is None or self.sampled:
             chance = self.efficiency * response
-            recorded = uniforms(key, events.index, planes, lane=1) < chance
+            sigma = jnp.full_like(true_x, 1.0) * self.resolution
+            recorded = draw < chance
             probability = recorded.astype(true_x.dtype)
             if self.edges is not None:
                 safe = jnp.clip(chance, RAREST, 1.0 - RAREST)
                 log_chance = jnp.sum(jnp.where(recorded, jnp.log(safe), jnp.log1p(-safe)), 0)
                 events = events.reweight(jnp.exp(log_chance - jax.lax.stop_gradient(log_chance)))
+        else:
+            sigma = self.resolution / jnp.maximum(response**2, FAR_AWAY)
+            recorded = draw < self.efficiency
+            probability = response * recorded
         x, y = true_x + sigma * noise[:planes], true_y + sigma * noise[planes:]
         return events.add(Hits(x, y, self.z, sigma, probability, recorded), self.label)
 

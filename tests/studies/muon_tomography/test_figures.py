@@ -38,7 +38,8 @@ def test_panels_are_drawn_to_scale(drawn):
 def test_the_corner_sees_fewer_muons_than_the_middle(drawn):
     before, after = (axes.get_title("left") for axes in drawn["layout"].axes[:2])
     share = [float(title.split()[1]) for title in (before, after)]
-    assert before.startswith("start") and after.startswith("optimised")
+    assert before.startswith("start")
+    assert after.startswith("optimised")
     assert 1.0 < share[0] < 0.8 * share[1] < 20.0
 
 

@@ -65,7 +65,9 @@ def raw(design, summaries, truths):
 
 
 SMOOTH = dataclasses.replace(
-    ladle_fill_level(muons="published", sampled_edges=False), objectives=(Objective("raw", raw, "m2", 1e-4),), metrics=()
+    ladle_fill_level(muons="published", sampled_edges=False),
+    objectives=(Objective("raw", raw, "m2", 1e-4),),
+    metrics=(),
 )
 
 
