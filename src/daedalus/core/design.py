@@ -130,4 +130,4 @@ def _frozen(bound: float | Sequence[float]) -> float | tuple[float, ...]:
 
 
 def _array(value: Num[Array, "*shape"] | float | Sequence[float]) -> Num[Array, "*shape"]:
-    return jnp.asarray(value, dtype=jnp.result_type(float)) if not eqx.is_array(value) else value
+    return jnp.asarray(value) if eqx.is_array(value) else jnp.asarray(value, dtype=jnp.result_type(float))

@@ -97,8 +97,9 @@ def _non_finite(tree: Any, alive: Array | None) -> bool:
     for leaf in jax.tree.leaves(tree):
         if jnp.issubdtype(leaf.dtype, jnp.inexact):
             bad = ~jnp.isfinite(leaf)
-            rowwise = alive is not None and leaf.ndim > 0 and leaf.shape[-1] == alive.shape[0]
-            if bool(jnp.any(bad & alive if rowwise else bad)):
+            if alive is not None and leaf.ndim > 0 and leaf.shape[-1] == alive.shape[0]:
+                bad = bad & alive
+            if bool(jnp.any(bad)):
                 return True
     return False
 

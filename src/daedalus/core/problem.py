@@ -198,7 +198,7 @@ class Problem:
             place = chain.first_non_finite(jnp.arange(events), events, key=scenario_key)
             if place is not None:
                 return place
-        return "objective" if len(self.objectives) > 1 else self.objectives[0].name
+        return " or ".join(objective.name for objective in self.objectives)
 
     def _chain(self, design: Design, truth: PyTree, softness: Softness) -> Pipeline:
         return self.build(design, truth).after(self.source).softened(softness)

@@ -39,7 +39,7 @@ class Summaries(eqx.Module):
 
     @property
     def effective_events(self) -> Float[Array, "scenario"]:
-        """Kish's effective number of events, (sum w)^2 / sum w^2 (Kish 1965, Survey Sampling, section 11.7) [events]."""
+        """Kish's effective number of events, (sum w)^2 / sum w^2 (Kish, Survey Sampling, 1965, 11.7) [events]."""
         first, second = self.sums[ACCEPTED][..., 0], self.sums[ACCEPTED][..., 1]
         return first**2 / jnp.maximum(second, 1e-30)
 

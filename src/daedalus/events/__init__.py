@@ -1,4 +1,4 @@
-"""The nouns handed from room to room: particles, hits, tracks, scatterings, and the streams of random numbers they own."""
+"""The nouns handed from room to room: particles, hits, tracks, scatterings; and their streams of random numbers."""
 
 from daedalus.events.hits import Hits
 from daedalus.events.momenta import Momenta

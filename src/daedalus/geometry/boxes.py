@@ -27,7 +27,7 @@ def crossing(
     Returns:
         Entry and exit; a line that misses has exit <= entry, which is returned as exit = entry.
     """
-    enter, leave = -jnp.inf, jnp.inf
+    enter, leave = jnp.full_like(position[0], -jnp.inf), jnp.full_like(position[0], jnp.inf)
     for axis, (start, slope) in enumerate(zip(position, direction, strict=True)):
         safe = jnp.where(jnp.abs(slope) < 1e-9, jnp.where(slope < 0, -1e-9, 1e-9), slope)
         near, far = (box.lower[axis] - start) / safe, (box.upper[axis] - start) / safe

@@ -21,7 +21,7 @@ def budget_shares(logits: Float[Array, "part"], budget: Float[Array, ""] | float
 
 
 def gentle_budget(cost: Float[Array, ""], target: float, smoothness: float) -> Float[Array, ""]:
-    """A soft price for exceeding a target: 2 sigmoid(d) + max(0, (cost - target) / target), d = (cost - target) s / target.
+    """A soft price for exceeding a target: 2 sigmoid(d) + max(0, d / s) with d = s (cost - target) / target.
 
     The two forms of soft target are those of TomOpt (Strong et al., 2024).
 

@@ -44,17 +44,21 @@ def closest_approach(first: Tracks, second: Tracks) -> Scatterings:
     s, t = lines.solve(_dot(lines.u, gap), lines.d[0] * gap[0] + lines.d[1] * gap[1], found)
     u, v = lines.u, lines.v
     rest = tuple(g + s * a - t * b for g, a, b in zip(gap, u, v, strict=True))
-    point = (
-        0.5 * (first.x + s * u[0] + second.x + t * v[0]),
-        0.5 * (first.y + s * u[1] + second.y + t * v[1]),
-        0.5 * (first.z + s + second.z + t),
-    )
     variances = _variances(first, second, lines, (s, t, rest, found))
-    sigmas = [jnp.sqrt(jnp.where(found, value, 1.0)) for value in variances]
-    angle = jnp.arctan2(jnp.sqrt(jnp.where(found, lines.determinant, 1.0)), lines.uu + lines.ud)
-    distance = jnp.sqrt(jnp.maximum(_dot(rest, rest), 1e-30))
-    probability = first.probability * second.probability
-    return Scatterings(*point, *sigmas, angle, _sigma_angle(first, second, lines), distance, found, probability)
+    sigma_x, sigma_y, sigma_z = (jnp.sqrt(jnp.where(found, value, 1.0)) for value in variances)
+    return Scatterings(
+        x=0.5 * (first.x + s * u[0] + second.x + t * v[0]),
+        y=0.5 * (first.y + s * u[1] + second.y + t * v[1]),
+        z=0.5 * (first.z + s + second.z + t),
+        sigma_x=sigma_x,
+        sigma_y=sigma_y,
+        sigma_z=sigma_z,
+        angle=jnp.arctan2(jnp.sqrt(jnp.where(found, lines.determinant, 1.0)), lines.uu + lines.ud),
+        sigma_angle=_sigma_angle(first, second, lines),
+        distance=jnp.sqrt(jnp.maximum(_dot(rest, rest), 1e-30)),
+        found=found,
+        probability=first.probability * second.probability,
+    )
 
 
 class _Lines:

@@ -202,10 +202,10 @@ def _read_root(path: Path, tree: str) -> dict[str, np.ndarray]:
     except ImportError as error:
         raise StageError(
             f"{path}: reading ROOT files needs the package uproot; install it with "
-            "pip install 'daedalus[io]', or convert the file to Parquet."
+            "pip install 'daedalus-design[io]', or convert the file to Parquet."
         ) from error
     try:
-        file = uproot.open(path)
+        file: Any = uproot.open(path)
     except (OSError, ValueError) as error:
         raise StageError(f"{path}: not a readable ROOT file ({error}); write it again.") from error
     with file:

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Key
 
-from daedalus.core import Derivative, Design, Partition, Point, Problem
+from daedalus.core import Derivative, Design, Partition, Point, Problem, Space
 from daedalus.errors import DesignError
 from daedalus.testing.report import require
 from daedalus.units import unit
@@ -96,43 +96,50 @@ def check_gradient(
     point = Point(jnp.clip(point.cube, 2 * step, 1 - 2 * step), point.learned)
     chosen = _chosen(problem, names)
     slopes = _slopes(problem, point, key, partition, softness=softness, keys=keys)
-    require(
-        np.isfinite(slopes).all(),
-        "the gradient is not finite",
-        "finite numbers",
-        "problem.first_non_finite names the stage.",
-    )
+    remedy = "problem.first_non_finite names the stage."
+    require(np.isfinite(slopes).all(), "the gradient is not finite", "finite numbers", remedy)
     loss = _loss(problem, partition, softness)
     difference = _differences(loss, point, key, chosen, (-2 * step, -step, step, 2 * step))
     difference = np.asarray(difference @ np.array([1, -8, 8, -1]) / (12 * step))
+    bias = np.full(len(chosen), np.nan), np.full(len(chosen), np.nan)
+    if real:
+        bias = _bias(problem, point, key, partition, slopes=slopes, chosen=chosen, step=real_step)
+    report = _report(space, chosen, slopes, difference, bias)
+    flags = problem.pipeline(space.design(point), key=key, softness=softness).derivative
+    if not flags & (Derivative.NOISY | Derivative.NONE):
+        _hold(report, allowed if tolerance is None else tolerance)
+    return report
+
+
+def _report(
+    space: Space, chosen: list[int], slopes: np.ndarray, difference: np.ndarray, bias: tuple[np.ndarray, np.ndarray]
+) -> GradientReport:
+    """The comparison per unit of each parameter instead of per range."""
     derivative = slopes[0][chosen]
     floor = _SMALL * max(float(np.max(np.abs(difference), initial=0.0)), 1e-12)
-    relative = np.abs(derivative - difference) / np.maximum(np.abs(difference), floor)
-    flags = problem.pipeline(space.design(point), key=key, softness=softness).derivative
-    bias, bias_error = np.full((2, len(chosen)), np.nan)
-    if real:
-        bias, bias_error = _bias(problem, point, key, partition, slopes=slopes, chosen=chosen, step=real_step)
     scale = (space.upper - space.lower)[chosen] / np.array([unit(space.entries[i].unit) for i in chosen])
-    report = GradientReport(
+    spread = np.std(slopes, 0, ddof=1)[chosen] if len(slopes) > 1 else np.full(len(chosen), np.nan)
+    return GradientReport(
         tuple(space.names[i] for i in chosen),
         tuple(space.entries[i].unit for i in chosen),
         derivative / scale,
         difference / scale,
-        relative,
-        np.std(slopes, 0, ddof=1)[chosen] / scale if keys > 1 else np.full(len(chosen), np.nan),
-        bias / scale,
-        bias_error / scale,
+        np.abs(derivative - difference) / np.maximum(np.abs(difference), floor),
+        spread / scale,
+        bias[0] / scale,
+        bias[1] / scale,
     )
-    limit = allowed if tolerance is None else tolerance
-    if not flags & (Derivative.NOISY | Derivative.NONE):
-        worst = int(np.argmax(relative)) if len(chosen) else 0
-        require(
-            np.all(relative <= limit),
-            f"the derivative by {report.names[worst] if chosen else ''} is off:\n{report}",
-            f"agreement with finite differences to {limit:g}",
-            "Look at the stages that parameter enters.",
-        )
-    return report
+
+
+def _hold(report: GradientReport, limit: float) -> None:
+    """Complains of the parameter whose derivative is farthest off."""
+    worst = report.names[int(np.argmax(report.relative))] if report.names else ""
+    require(
+        np.all(report.relative <= limit),
+        f"the derivative by {worst} is off:\n{report}",
+        f"agreement with finite differences to {limit:g}",
+        "Look at the stages that parameter enters.",
+    )
 
 
 def _chosen(problem: Problem, names: Sequence[str]) -> list[int]:

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
 from daedalus.core import Derivative, Stage
+from daedalus.errors import StageError
 from daedalus.events import Events, Particles, normals, uniforms
 from daedalus.geometry import crossing, walk
 from daedalus.physics.energy_loss import range_curve
@@ -57,7 +58,11 @@ class MultipleScattering(Stage):
         particles, box = events[Particles], self.volume.voxels.box
         position, direction = (particles.x, particles.y, particles.z), (particles.ux, particles.uy, particles.uz)
         enter, leave = crossing(box, position, direction)
-        start = tuple(p + enter * u for p, u in zip(position, direction, strict=True))
+        start = (
+            particles.x + enter * particles.ux,
+            particles.y + enter * particles.uy,
+            particles.z + enter * particles.uz,
+        )
         length = leave - enter
         kinetic = self.particle.energy(particles.momentum) - self.particle.mass
         state, spread = _State(start, direction, kinetic), self._spread(events, key)
@@ -67,17 +72,24 @@ class MultipleScattering(Stage):
             whole, _ = self._path(state, length)
 
             def segment(number, state):
-                to_exit = crossing(box, state.position, state.direction)[
-                    1
-                ]  # the last segment runs to the exit of the bent path
+                to_exit = crossing(box, state.position, state.direction)[1]  # along the bent path
                 reach = jnp.where(number == self.segments - 1, to_exit, jnp.minimum(length / self.segments, to_exit))
                 draws = normals(key, events.index, 4, lane=number) * spread
                 return self._advance(state, jnp.maximum(reach, 0.0), whole, draws)
 
             position, direction, kinetic = jax.lax.fori_loop(0, self.segments, segment, state)
         momentum = jnp.sqrt(kinetic * (kinetic + 2.0 * self.particle.mass))
-        moved = Particles(*position, *direction, momentum if self.energy_loss else particles.momentum)
-        return events.add(moved).accept(kinetic > AT_REST)
+        if not self.energy_loss:
+            momentum = particles.momentum
+        (x, y, z), (ux, uy, uz) = position, direction
+        return events.add(Particles(x, y, z, ux, uy, uz, momentum)).accept(kinetic > AT_REST)
+
+    def _table(self, name: str) -> Float[Array, "voxel"]:
+        """A table of the volume, one value per voxel."""
+        table = getattr(self.volume, name)
+        if table is None:
+            raise StageError(f"{self.name} needs the volume's {name}, which is None; make the volume with Volume.of.")
+        return table.ravel()
 
     def _spread(self, events: Events, key: Key[Array, ""]) -> Float[Array, "event"] | float:
         """One for the core, the tail's scale for the share of events in the tail."""
@@ -96,10 +108,11 @@ class MultipleScattering(Stage):
         angle_1, offset_1 = correlated_deviation(draws[0], draws[1], covariance)
         angle_2, offset_2 = correlated_deviation(draws[2], draws[3], covariance)
         right, up = across(direction)
-        position = tuple(
+        moved = [
             p + length * u + offset_1 * r + offset_2 * q
             for p, u, r, q in zip(position, direction, right, up, strict=True)
-        )
+        ]
+        position = (moved[0], moved[1], moved[2])
         return _State(position, turned(direction, right, up, angle_1, angle_2), kinetic)
 
     def _unit_variance(self, path: "_Path") -> Float[Array, "event"]:
@@ -112,7 +125,7 @@ class MultipleScattering(Stage):
     def _path(self, state: "_State", length: Float[Array, "event"]) -> "tuple[_Path, Float[Array, 'event']]":
         """The sums along a straight path, and the kinetic energy at its end [GeV]."""
         highland, mass = self.law == "highland", self.particle.mass
-        powers = (self.volume.inverse_radiation_length if highland else self.volume.characteristic).ravel()
+        powers = self._table("inverse_radiation_length" if highland else "characteristic")
         curve = range_curve() if self.energy_loss else None
         reach = curve.range(jnp.maximum(state.kinetic, AT_REST)) if curve else None
 
@@ -121,10 +134,10 @@ class MultipleScattering(Stage):
             piece, before, after = far - near, length - near, length - far
             power = jnp.take(powers, voxel, mode="clip")
             if not highland:
-                screening = screening + jnp.take(self.volume.screening.ravel(), voxel, mode="clip") * piece
+                screening = screening + jnp.take(self._table("screening"), voxel, mode="clip") * piece
             if curve:
                 total = total + power * piece
-                opacity = opacity + jnp.take(self.volume.minimum_ionisation.ravel(), voxel, mode="clip") * piece
+                opacity = opacity + jnp.take(self._table("minimum_ionisation"), voxel, mode="clip") * piece
                 later = curve.kinetic(jnp.maximum(reach - opacity, 1e-3 * AT_REST))
                 power = power / (_beta_momentum(kinetic, mass) * _beta_momentum(later, mass))
                 kinetic = later
@@ -151,8 +164,8 @@ class MultipleScattering(Stage):
 class _State(NamedTuple):
     """A particle on its way: position [m], direction [1] and kinetic energy [GeV]."""
 
-    position: tuple[Float[Array, "event"], ...]
-    direction: tuple[Float[Array, "event"], ...]
+    position: Vector
+    direction: Vector
     kinetic: Float[Array, "event"]
 
 

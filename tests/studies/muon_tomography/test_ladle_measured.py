@@ -87,6 +87,7 @@ def slope_of(partition):
     return float(value), np.asarray(slope.cube)
 
 
+@pytest.mark.slow  # two gradient programs of 1e4 muons in float64
 def test_the_blocked_gradient_is_the_unblocked_one():
     whole, cut = slope_of(Partition(10_000, 1, 1, 10_000)), slope_of(Partition(10_000, 1, 1, 2_500))
     assert cut[0] == pytest.approx(whole[0], rel=1e-9)

@@ -87,9 +87,11 @@ def panel_cost(design: LadleDesign | PricedLadleDesign) -> Float[Array, ""]:
 
 def reference_design(name: str, spending: str = "fixed") -> LadleDesign | PricedLadleDesign:
     """A published layout, "initial", "human_1" or "human_2", or one of ours in the folder references."""
-    table = json.loads((files(__package__) / "references" / f"{name}.json").read_text())["panels"]
+    table = json.loads((files("daedalus.studies.muon_tomography") / "references" / f"{name}.json").read_text())[
+        "panels"
+    ]
     columns = {arm: {axis: jnp.array([row[axis] for row in table[arm]]) * cm for axis in "xyz"} for arm in table}
     shares = {arm: jnp.array([row.get("share", 0.0) for row in table[arm]]) for arm in table}
     upper = UpperPanels(**columns["upper"], share=shares["upper"])
     lower = LowerPanels(**columns["lower"], share=shares["lower"])
-    return LadleDesign(upper, lower) if spending == "fixed" else PricedLadleDesign(upper, lower, BUDGET)
+    return LadleDesign(upper, lower) if spending == "fixed" else PricedLadleDesign(upper, lower, jnp.asarray(BUDGET))

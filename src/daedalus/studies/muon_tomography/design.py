@@ -10,9 +10,12 @@ from daedalus.core import Design, Exchange, parameter
 from daedalus.units import cm
 
 _SIDE = (-50 * cm, 150 * cm)  # half a metre beyond the ladle on either side
-_SHARE: dict[str, Any] = dict(
-    lower=-3.0, upper=3.0, unit="1", doc="logit of the panel's share of the budget; only differences matter"
-)
+_SHARE: dict[str, Any] = {
+    "lower": -3.0,
+    "upper": 3.0,
+    "unit": "1",
+    "doc": "logit of the panel's share of the budget; only differences matter",
+}
 _EXCHANGE = (Exchange(("x", "y", "z", "share"), by="z"),)
 
 

@@ -7,6 +7,8 @@ quantiles of sigma_z, those of the weight, the weighted sums.
 
 from __future__ import annotations
 
+from typing import Any
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -57,7 +59,7 @@ class PocaSums(eqx.Module):
         return jnp.stack([jnp.stack([jnp.sum(w * z**power) for power in range(3)]) for w in (weight, weight**2)])
 
 
-def poca_passes() -> tuple[dict[str, eqx.Module], ...]:
+def poca_passes() -> tuple[dict[str, Any], ...]:
     """The three passes of the estimate."""
     return {"sigma_counts": SigmaCounts()}, {"weight_counts": WeightCounts()}, {"poca": PocaSums()}
 
@@ -101,7 +103,7 @@ def _weight(events: Events, earlier: PyTree) -> Float[Array, "event"]:
 
 
 def _side_weight(position: Float[Array, "event"], sigma: Float[Array, "event"]) -> Float[Array, "event"]:
-    """The expected weight of a point along one axis: per voxel, its probability times 2 s((1 - |d|) / w) / s(1 / w) - 1.
+    """The expected weight of a point along one axis: per voxel, probability times 2 s((1 - |d|) / w) / s(1 / w) - 1.
 
     d is the voxel centre's distance from the middle in units of half the side and s the logistic function.
     """
