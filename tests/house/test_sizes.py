@@ -12,7 +12,7 @@ MODULE_LINES = 400
 FUNCTION_LINES = 60
 POSITIONAL = 5
 CLASS_DEPTH = 2
-STUDY_LINES = 800
+STUDY_LINES = 800  # of code, like the core
 CORE_LINES = 1050  # of code: docstrings, comments and blank lines do not count
 
 
@@ -70,7 +70,7 @@ def test_class_depth():
     "folder", [p for p in sorted((PACKAGE / "studies").glob("*")) if (p / "__init__.py").exists()], ids=name
 )
 def test_study(folder):
-    assert sum(map(lines, modules(folder))) <= STUDY_LINES
+    assert sum(map(code_lines, modules(folder))) <= STUDY_LINES
 
 
 def code_lines(path):

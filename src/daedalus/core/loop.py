@@ -91,12 +91,12 @@ def optimise(
     problem.space.check(begin)
     partition = problem.partition(problem.events if events is None else events, scenarios, block=block)
     state = optimiser.init(problem.space, problem.space.point(begin), key=jax.random.fold_in(key, 2), rounds=rounds)
-    run = _chunk_runner(problem, optimiser, partition, key, chunk)
+    run = _chunk_runner(problem, optimiser, partition, chunk)
     history, began = History(), time.perf_counter()
     try:
         for first in range(0, rounds, chunk):
             clock = time.perf_counter(), time.process_time()
-            state, (proposals, evaluations) = jax.block_until_ready(run(state, jnp.asarray(first), jnp.asarray(rounds)))
+            state, (proposals, evaluations) = jax.block_until_ready(run(state, jnp.asarray(first), jnp.asarray(rounds), key))
             count = min(chunk, rounds - first)
             history = history.extended(
                 _rows(problem, proposals, evaluations, first, count, len(history), clock, partition)
@@ -110,10 +110,10 @@ def optimise(
     return history
 
 
-def _chunk_runner(problem: Problem, optimiser: Optimiser, partition: Partition, key: Key[Array, ""], chunk: int):
-    """A function (state, first round, rounds) -> (state, (proposals, evaluations)), stacked over the chunk's rounds."""
+def _chunk_runner(problem: Problem, optimiser: Optimiser, partition: Partition, chunk: int):
+    """A function (state, first round, rounds, key) -> (state, (proposals, evaluations)), stacked over the chunk's rounds."""
 
-    def one_round(state: PyTree, number: Array) -> tuple[PyTree, tuple[Proposal, Evaluation]]:
+    def one_round(state: PyTree, number: Array, key: Key[Array, ""]) -> tuple[PyTree, tuple[Proposal, Evaluation]]:
         round_key = training_key(key, number)
         proposal = optimiser.ask(state, key=jax.random.fold_in(round_key, 0))
         real = not optimiser.handles.gradients
@@ -127,13 +127,13 @@ def _chunk_runner(problem: Problem, optimiser: Optimiser, partition: Partition, 
         evaluation = jax.vmap(measure)(proposal.points)
         return optimiser.tell(state, proposal, evaluation), (proposal, evaluation)
 
-    def guarded(state: PyTree, number: Array, rounds: Array) -> tuple[PyTree, Any]:
-        empty = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), jax.eval_shape(one_round, state, number)[1])
-        return jax.lax.cond(number < rounds, one_round, lambda s, _: (s, empty), state, number)
+    def guarded(state: PyTree, number: Array, rounds: Array, key: Key[Array, ""]) -> tuple[PyTree, Any]:
+        empty = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), jax.eval_shape(one_round, state, number, key)[1])
+        return jax.lax.cond(number < rounds, one_round, lambda s, *_: (s, empty), state, number, key)
 
     @eqx.filter_jit
-    def run(state: PyTree, first: Array, rounds: Array) -> tuple[PyTree, Any]:
-        return jax.lax.scan(lambda s, number: guarded(s, number, rounds), state, first + jnp.arange(chunk))
+    def run(state: PyTree, first: Array, rounds: Array, key: Key[Array, ""]) -> tuple[PyTree, Any]:
+        return jax.lax.scan(lambda s, number: guarded(s, number, rounds, key), state, first + jnp.arange(chunk))
 
     return run
 

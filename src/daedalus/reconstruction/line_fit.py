@@ -53,7 +53,8 @@ def line_fit(hits: Hits) -> Tracks:
     ty = jnp.sum(share * arm * (hits.y - y), 0) / safe
     chance = at_least_two(hits.probability)
     nothing = jnp.zeros_like(x)
-    return Tracks(x, y, tx, ty, centre + mean_height, 1.0 / scale, 1.0 / (scale * safe), nothing, found, chance)
+    variances = (jnp.where(found, 1.0 / scale, 1.0), jnp.where(found, 1.0 / (scale * safe), 1.0))
+    return Tracks(x, y, tx, ty, centre + mean_height, *variances, nothing, found, chance)
 
 
 def at_least_two(probability: Float[Array, "plane event"]) -> Float[Array, "event"]:

@@ -10,7 +10,7 @@ from jaxtyping import Array, Float
 from daedalus.core import Metric, Objective, Problem, Recipe, Scenarios, Summaries
 from daedalus.inference.calibration import cross_fitted_residuals
 from daedalus.objectives import gentle_budget
-from daedalus.optimisers import Adam
+from daedalus.optimisers import Adam, Geometric
 from daedalus.studies.muon_tomography.apparatus import (
     BUDGET,
     muon_source,
@@ -53,7 +53,7 @@ def ladle_fill_level(
     estimator: Estimator = "likelihood",
     levels: Levels = "uniform",
     edges: EdgeForm = "sigmoid",
-    sampled_edges: bool = True,
+    sampled_edges: bool = False,
     spending: Spending = "fixed",
     energy_loss: bool = True,
     scattering: Law = "highland",
@@ -111,9 +111,10 @@ def level_mse(estimate: Float[Array, "scenario"], truths: Ladle, summaries: Summ
 
 def ladle_recipe(problem: Problem) -> Recipe:
     """How the ladle is best optimised: one start, all parameters together, edges sharpened on the way."""
-    steps = {f"{arm}.{axis}": 3 * cm for arm in ("upper", "lower") for axis in "xy"}
+    steps = {f"{arm}.{axis}": 4 * cm for arm in ("upper", "lower") for axis in "xy"}
     steps |= {"upper.z": 1 * cm, "lower.z": 1 * cm, "upper.share": 0.05, "lower.share": 0.05}
-    return Recipe(Adam(steps=steps), rounds=100, events=MUONS, scenarios=SCANS, scoring_scenarios=400)
+    optimiser = Adam(steps=steps, softness=Geometric(1.0, 0.08))
+    return Recipe(optimiser, rounds=200, events=MUONS, scenarios=SCANS, scoring_scenarios=400)
 
 
 def _objectives(options: LadleOptions) -> tuple[Objective, ...]:
