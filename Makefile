@@ -45,7 +45,7 @@ test-slow: $(VENV)/.test  ## the slow tests only
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m slow
 
 house: $(VENV)/.test  ## floors, words, sizes, documentation, imports
-	$(BIN)/python -m pytest -q tests/house --deselect tests/house/test_wheel.py --deselect tests/house/test_readme.py
+	$(BIN)/python -m pytest -q -m "not slow" tests/house --deselect tests/house/test_wheel.py --deselect tests/house/test_readme.py
 
 lint: $(VENV)/.lint  ## style and spelling
 	$(BIN)/ruff check .
