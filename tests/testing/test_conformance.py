@@ -12,6 +12,7 @@ from daedalus.testing import check_optimiser, check_space, check_stage, conforma
 from testing.cases import OPTIMISERS, STAGES, panel
 
 KEY = jax.random.key(6)
+SLOW = ("muon_tomography/ladle_fill_level",)  # minutes of compilation: run by `make test-slow`
 
 
 def classes(base):
@@ -56,7 +57,10 @@ def test_space():
 
 
 @pytest.mark.filterwarnings("ignore::daedalus.errors.ValidityWarning")
-@pytest.mark.parametrize("name", problems())
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=pytest.mark.slow if name in SLOW else ()) for name in problems()],
+)
 def test_problem(name):
     verdicts = conformance(load(name))
     for verdict in verdicts:

@@ -96,7 +96,9 @@ def optimise(
     try:
         for first in range(0, rounds, chunk):
             clock = time.perf_counter(), time.process_time()
-            state, (proposals, evaluations) = jax.block_until_ready(run(state, jnp.asarray(first), jnp.asarray(rounds), key))
+            state, (proposals, evaluations) = jax.block_until_ready(
+                run(state, jnp.asarray(first), jnp.asarray(rounds), key)
+            )
             count = min(chunk, rounds - first)
             history = history.extended(
                 _rows(problem, proposals, evaluations, first, count, len(history), clock, partition)
@@ -111,7 +113,7 @@ def optimise(
 
 
 def _chunk_runner(problem: Problem, optimiser: Optimiser, partition: Partition, chunk: int):
-    """A function (state, first round, rounds, key) -> (state, (proposals, evaluations)), stacked over the chunk's rounds."""
+    """A function (state, first round, rounds, key) -> (state, (proposals, evaluations)) of the chunk's rounds."""
 
     def one_round(state: PyTree, number: Array, key: Key[Array, ""]) -> tuple[PyTree, tuple[Proposal, Evaluation]]:
         round_key = training_key(key, number)

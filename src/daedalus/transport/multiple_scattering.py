@@ -19,6 +19,7 @@ from daedalus.physics.scattering import (
     exit_covariance,
     highland_variance,
     lynch_dahl_variance,
+    tailed_normal,
 )
 from daedalus.transport.frames import Vector, across, turned
 from daedalus.transport.volume import Volume
@@ -65,17 +66,16 @@ class MultipleScattering(Stage):
         )
         length = leave - enter
         kinetic = self.particle.energy(particles.momentum) - self.particle.mass
-        state, spread = _State(start, direction, kinetic), self._spread(events, key)
+        state = _State(start, direction, kinetic)
         if self.segments == 1:
-            position, direction, kinetic = self._advance(state, length, None, normals(key, events.index, 4) * spread)
+            position, direction, kinetic = self._advance(state, length, None, self._draws(events, key, 0))
         else:
             whole, _ = self._path(state, length)
 
             def segment(number, state):
                 to_exit = crossing(box, state.position, state.direction)[1]  # along the bent path
                 reach = jnp.where(number == self.segments - 1, to_exit, jnp.minimum(length / self.segments, to_exit))
-                draws = normals(key, events.index, 4, lane=number) * spread
-                return self._advance(state, jnp.maximum(reach, 0.0), whole, draws)
+                return self._advance(state, jnp.maximum(reach, 0.0), whole, self._draws(events, key, number))
 
             position, direction, kinetic = jax.lax.fori_loop(0, self.segments, segment, state)
         momentum = jnp.sqrt(kinetic * (kinetic + 2.0 * self.particle.mass))
@@ -91,12 +91,13 @@ class MultipleScattering(Stage):
             raise StageError(f"{self.name} needs the volume's {name}, which is None; make the volume with Volume.of.")
         return table.ravel()
 
-    def _spread(self, events: Events, key: Key[Array, ""]) -> Float[Array, "event"] | float:
-        """One for the core, the tail's scale for the share of events in the tail."""
+    def _draws(self, events: Events, key: Key[Array, ""], segment: int | Array) -> Float[Array, "4 event"]:
+        """Four unit normals of a segment, wider for the share of events in the tail, the same on their whole way."""
+        draws = normals(key, events.index, 4, lane=segment)
         if self.tail_fraction == 0.0:
-            return 1.0
-        (draw,) = uniforms(key, events.index, 1, lane=_TAIL_LANE)
-        return jnp.where(draw < self.tail_fraction, self.tail_scale, 1.0)
+            return draws
+        decision = uniforms(key, events.index, 1, lane=_TAIL_LANE)
+        return tailed_normal(draws, decision, fraction=self.tail_fraction, width=self.tail_scale)
 
     def _advance(self, state: "_State", length: Float[Array, "event"], total: "_Path | None", draws) -> "_State":
         """The state at the end of one segment of a path; ``total`` is the whole path where that is longer."""
