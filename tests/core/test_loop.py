@@ -43,7 +43,7 @@ def test_the_same_search_gives_the_same_history(history):
     again = run()
     for name in history.columns:
         if name not in CLOCK_COLUMNS:
-            assert (again[name] == history[name]).all(), name
+            np.testing.assert_array_equal(again[name], history[name], err_msg=name)
 
 
 def test_chunks_do_not_change_the_result(history):
