@@ -31,7 +31,7 @@ SCORING_SEED = 20261123  # unlike every optimisation seed
 def main() -> None:
     """Optimises, scores, compares, writes."""
     arguments = parsed()
-    problem = ladle_fill_level(muons="published", estimator="poca")
+    problem = ladle_fill_level(muons="published", estimator="both")
     designs = dict(problem.references)
     seeds = [optimised(problem, seed, arguments) for seed in range(arguments.seeds)]
     designs |= {f"optimised_{seed}": design for seed, design in enumerate(seeds)}

@@ -89,7 +89,7 @@ def test_options_are_converted_to_what_the_factory_takes():
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"lengthh": 1}, "no option 'lengthh'. Did you mean length"),
+        ({"lngth": 1}, "no option 'lngth'. Did you mean length"),
         ({"length": "far"}, "option length of a/b is 'far'; expected float"),
         ({"length": "3 parsec"}, "expected float"),
         ({"count": 1.5}, "expected int"),

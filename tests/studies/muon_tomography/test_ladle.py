@@ -124,7 +124,7 @@ def test_impossible_options_are_refused(option):
 def test_options_make_the_problem_they_name():
     assert ladle_fill_level(spending="soft").space.size == ladle_fill_level().space.size + 1 == 33
     names = [figure.name for figure in ladle_fill_level(estimator="poca").figures]
-    assert names == ["expected_mse", "poca_mse", "likelihood_mse", "cost"]
+    assert names == ["expected_poca_mse", "poca_mse", "likelihood_mse", "cost"]
     texts = [" ".join(ladle_fill_level(muons=m).physics) for m in ("spectrum", "published")]
     assert "energy loss on" in texts[0]
     assert "5 GeV" in texts[1]

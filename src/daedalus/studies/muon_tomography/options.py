@@ -9,7 +9,7 @@ from daedalus.errors import ProblemError
 
 Muons = Literal["spectrum", "published"]
 FluxName = Literal["guan", "shukla_sankrith", "reyna"]
-Estimator = Literal["poca", "likelihood"]
+Estimator = Literal["poca", "likelihood", "both"]
 Levels = Literal["uniform", "labels"]
 EdgeForm = Literal["sigmoid", "gaussian"]
 Spending = Literal["fixed", "soft"]

@@ -35,7 +35,7 @@ from daedalus.units import cm
 
 MUONS = 1000  # per scan, as published
 SCANS = 40  # ladles per evaluation, as published
-LEVEL_SCALE = 1.0 * cm**2  # the change of the mean squared error that matters
+LEVEL_SCALES = {"poca": 1.0 * cm**2, "likelihood": 0.25 * cm**2}  # changes of the mean squared error that matter
 PRICE_STEEPNESS = 10.0  # of the soft price of a free budget [1]
 ESTIMATES: dict[str, Callable[[Summaries], Float[Array, "scenario"]]] = {
     "poca": poca_level,
@@ -67,7 +67,7 @@ def ladle_fill_level(
             loss, with the angles of the 2016 flux model and a window: the set-up of the reference code.
         flux: model of the spectrum.
         momentum_resolution: sigma(p) / p of the momentum measurement [1].
-        estimator: which estimate the machine improves; people are shown both.
+        estimator: which estimate the machine improves, or "both"; people are shown both.
         levels: the truths: drawn uniformly in 55 to 135 cm, or the eight published ones in turn.
         edges: form of the relaxed panel edges.
         sampled_edges: whether relaxed edges record hits at random or weight them, see
@@ -118,22 +118,27 @@ def ladle_recipe(problem: Problem) -> Recipe:
 
 
 def _objectives(options: LadleOptions) -> tuple[Objective, ...]:
-    expected = EXPECTED_ERRORS[options.estimator]
-    level = Objective(
-        "expected_mse",
-        lambda design, summaries, truths: expected(summaries, truths.level),
-        "cm2",
-        LEVEL_SCALE,
-        doc="mean squared error of the fill level as expected from the spread within each scan",
-    )
+    names = tuple(EXPECTED_ERRORS) if options.estimator == "both" else (options.estimator,)
+    errors = tuple(_expected_error(name) for name in names)
     if options.spending == "fixed":
-        return (level,)
+        return errors
     price = Objective(
         "price",
         lambda design, summaries, truths: gentle_budget(panel_cost(design), BUDGET, PRICE_STEEPNESS),
         doc="soft price of exceeding the budget",
     )
-    return (level, price)
+    return (*errors, price)
+
+
+def _expected_error(estimator: str) -> Objective:
+    expected = EXPECTED_ERRORS[estimator]
+    return Objective(
+        f"expected_{estimator}_mse",
+        lambda design, summaries, truths: expected(summaries, truths.level),
+        "cm2",
+        LEVEL_SCALES[estimator],
+        doc=f"squared error of the level ({estimator}) to be expected from the spread within each scan",
+    )
 
 
 def _error_of(estimator: str) -> Callable[[Any, Summaries, Ladle], Float[Array, ""]]:
