@@ -83,8 +83,7 @@ def optimise(
     Raises:
         OptimiserError: the optimiser cannot handle the problem.
         DesignError: the start is out of bounds.
-        ProblemError: no event is accepted in any scenario of the first round.
-        RunError: a loss or gradient is not finite; it names round and stage and carries the history.
+        RunError: nothing is accepted, or a loss or gradient is not finite; names round and stage, carries the history.
     """
     check_fit(problem, optimiser, key=key)
     begin = problem.start if start is None else start
@@ -96,13 +95,10 @@ def optimise(
     try:
         for first in range(0, rounds, chunk):
             clock = time.perf_counter(), time.process_time()
-            state, (proposals, evaluations) = jax.block_until_ready(
-                run(state, jnp.asarray(first), jnp.asarray(rounds), key)
-            )
+            state, (proposals, evaluations) = run(state, jnp.asarray(first), jnp.asarray(rounds), key)
             count = min(chunk, rounds - first)
-            history = history.extended(
-                _rows(problem, proposals, evaluations, first, count, len(history), clock, partition)
-            )
+            where = (first, count, len(history), clock, partition)
+            history = history.extended(_rows(problem, proposals, evaluations, *where))
             progress = Progress(problem, history, first + count, rounds, began, state)
             for watcher in watch:
                 watcher(progress)
