@@ -12,6 +12,9 @@ from daedalus.core import Derivative, Stage
 from daedalus.events import Events, Hits, Tracks
 
 
+SHORTEST_LEVER = 1e-3  # rms distance of the hits' heights below which they give no direction [m]
+
+
 class LineFit(Stage):
     """A straight line through the hits of one stack, in each projection, by weighted least squares.
 
@@ -20,7 +23,7 @@ class LineFit(Stage):
     var t = 1 / sum w (z - zbar)^2, uncorrelated at zbar (Bevington and Robinson, Data Reduction and Error Analysis,
     3rd ed. 2003, section 6.3, about the weighted centre). Independent errors; heights are exact. The derivative is
     that of the closed form: for hits on an exact line it is zero with respect to the heights.
-    Tracks with fewer than two recorded hits are not found. The probability is that of at least two recorded hits.
+    Tracks with fewer than two recorded hits, or hits at practically one height, are not found. The probability is that of at least two recorded hits.
     """
 
     label: str = eqx.field(static=True)
@@ -46,7 +49,7 @@ def line_fit(hits: Hits) -> Tracks:
     mean_height = jnp.sum(share * height, 0)
     arm = height - mean_height
     spread = jnp.sum(share * arm**2, 0)
-    found = (jnp.sum(hits.recorded, 0) >= 2) & (spread > 1e-10)
+    found = (jnp.sum(hits.recorded, 0) >= 2) & (spread > SHORTEST_LEVER**2)
     safe = jnp.where(found, spread, 1.0)
     x, y = jnp.sum(share * hits.x, 0), jnp.sum(share * hits.y, 0)
     tx = jnp.sum(share * arm * (hits.x - x), 0) / safe

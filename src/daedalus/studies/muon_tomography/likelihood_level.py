@@ -43,15 +43,15 @@ class LevelLikelihood(eqx.Module):
         moments = _moments(upper, secant)
         variance = self._variance(moments[0], events[Momenta].value)
         scatter = tuple(variance * moment for moment in moments)
-        distance, volume = 0.0, 1.0
+        distance, log_volume = 0.0, 0.0
         for angle, offset, errors in _deviations(upper, lower, secant):
             c, s, o = (term + error for term, error in zip(scatter, errors, strict=True))
             determinant = jnp.maximum(c * o - s * s, 1e-6 * c * o)  # never below rounding
             distance = distance + (angle**2 * o - 2.0 * angle * offset * s + offset**2 * c) / determinant
-            volume = volume * determinant
+            log_volume = log_volume + jnp.log(determinant)
         wide = jnp.exp(-0.5 * distance / OUTLIER_SCALE**2)
         density = (1.0 - OUTLIERS) * wide ** round(OUTLIER_SCALE**2) + OUTLIERS / OUTLIER_SCALE**4 * wide
-        log_density = jnp.log(jnp.maximum(density, 1e-30)) - 0.5 * jnp.log(jnp.maximum(volume, 1e-36))
+        log_density = jnp.log(jnp.maximum(density, 1e-30)) - 0.5 * log_volume
         return jnp.sum(jnp.where(weight > 0, weight * log_density, 0.0), axis=1)
 
     def _variance(self, thickness: Float[Array, "node event"], momentum: Float[Array, "event"]):
