@@ -11,7 +11,6 @@ from jaxtyping import Array, Float, Key
 from daedalus.core import Derivative, Stage
 from daedalus.events import Events, Hits, Tracks
 
-
 SHORTEST_LEVER = 1e-3  # rms distance of the hits' heights below which they give no direction [m]
 
 
@@ -23,7 +22,8 @@ class LineFit(Stage):
     var t = 1 / sum w (z - zbar)^2, uncorrelated at zbar (Bevington and Robinson, Data Reduction and Error Analysis,
     3rd ed. 2003, section 6.3, about the weighted centre). Independent errors; heights are exact. The derivative is
     that of the closed form: for hits on an exact line it is zero with respect to the heights.
-    Tracks with fewer than two recorded hits, or hits at practically one height, are not found. The probability is that of at least two recorded hits.
+    Tracks with fewer than two recorded hits, or hits at practically one height, are not found. The probability is that
+    of at least two recorded hits.
     """
 
     label: str = eqx.field(static=True)
