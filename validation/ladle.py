@@ -31,7 +31,7 @@ SCORING_SEED = 20261123  # unlike every optimisation seed
 def main() -> None:
     """Optimises, scores, compares, writes."""
     arguments = parsed()
-    problem = ladle_fill_level(muons="published", estimator="both")
+    problem = ladle_fill_level(muons="published", estimator=arguments.estimator)
     designs = dict(problem.references)
     seeds = [optimised(problem, seed, arguments) for seed in range(arguments.seeds)]
     designs |= {f"optimised_{seed}": design for seed, design in enumerate(seeds)}
@@ -56,6 +56,7 @@ def parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=5, help="optimisation seeds")
     parser.add_argument("--volumes", type=int, default=800, help="scoring ladles per level set")
+    parser.add_argument("--estimator", default="poca", help="what a search improves: poca, likelihood or both")
     parser.add_argument("--rounds", type=int, default=0, help="rounds of a search; 0: the recipe's")
     parser.add_argument("--out", type=Path, default=HERE / "ladle.json")
     parser.add_argument("--designs", type=Path, help="an earlier result whose designs are scored again")
@@ -138,6 +139,7 @@ def settings(problem, arguments: argparse.Namespace) -> dict:
         "muons_per_volume": problem.events,
         "volumes_per_level_set": arguments.volumes,
         "optimisation_seeds": arguments.seeds,
+        "objective": f"expected error of the level, estimator {arguments.estimator}",
         "rounds": arguments.rounds or recipe.rounds,
         "scenarios_per_round": recipe.scenarios,
         "estimators": ESTIMATORS,
