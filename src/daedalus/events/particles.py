@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import equinox as eqx
+import jax.numpy as jnp
 from jaxtyping import Array, Float
+
+FLATTEST = 1e-3  # smallest |uz| a crossing of a horizontal plane is computed with: positions stay finite [1]
 
 
 class Particles(eqx.Module):
@@ -24,5 +27,6 @@ class Particles(eqx.Module):
         """The x and y [m] at which the straight line of each particle crosses height z [m], which may be one
         height, one per event, or a column of shape (plane, 1).
         """
-        run = (z - self.z) / self.uz
+        steep = jnp.where(jnp.abs(self.uz) < FLATTEST, jnp.where(self.uz < 0, -FLATTEST, FLATTEST), self.uz)
+        run = (z - self.z) / steep
         return self.x + run * self.ux, self.y + run * self.uy

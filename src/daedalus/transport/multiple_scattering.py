@@ -55,7 +55,7 @@ class MultipleScattering(Stage):
     derivative: ClassVar[Derivative] = Derivative.EXACT
 
     def __call__(self, events: Events, *, key: Key[Array, ""]) -> Events:
-        """The events with particles as they leave the volume; those that stop in it are no longer alive."""
+        """The events with particles as they leave; those that stop or turn back upwards are no longer alive."""
         particles, box = events[Particles], self.volume.voxels.box
         position, direction = (particles.x, particles.y, particles.z), (particles.ux, particles.uy, particles.uz)
         enter, leave = crossing(box, position, direction)
@@ -82,7 +82,9 @@ class MultipleScattering(Stage):
         if not self.energy_loss:
             momentum = particles.momentum
         (x, y, z), (ux, uy, uz) = position, direction
-        return events.add(Particles(x, y, z, ux, uy, uz, momentum)).accept(kinetic > AT_REST)
+        return events.add(Particles(x, y, z, ux, uy, uz, momentum)).accept(
+            (kinetic > AT_REST) & (uz * particles.uz > 0.0)
+        )
 
     def _table(self, name: str) -> Float[Array, "voxel"]:
         """A table of the volume, one value per voxel."""
