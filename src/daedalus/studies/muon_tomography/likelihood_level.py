@@ -5,7 +5,7 @@ from __future__ import annotations
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, PyTree
+from jaxtyping import Array, Bool, Float, PyTree
 
 from daedalus.core import Summaries
 from daedalus.events import Events, Momenta, Tracks
@@ -19,6 +19,7 @@ from daedalus.units import cm
 
 NODES = np.arange(50.0, 140.1, 5.0) * cm  # hypotheses, from the ladle's inner floor to its rim [m]
 _SLAG_NODES = round(SLAG / (NODES[1] - NODES[0]))  # the slag's surface in steps of the grid
+FLATTEST_SLOPE = 10.0  # tangent of the zenith angle beyond which a track is taken for a bad fit (84 deg) [1]
 OUTLIERS, OUTLIER_SCALE = 0.02, 3.0  # share of muons in a wide component, and its spread over that of the core [1]
 
 
@@ -37,7 +38,8 @@ class LevelLikelihood(eqx.Module):
     def __call__(self, events: Events, earlier: PyTree) -> Float[Array, "node"]:
         """The log-likelihood at every node [1]."""
         upper, lower = events[Tracks, "upper"], events[Tracks, "lower"]
-        found = upper.found & lower.found
+        found = upper.found & lower.found & _steep(upper) & _steep(lower)
+        upper, lower = _upright(upper, found), _upright(lower, found)
         weight = jnp.where(found, events.effective_weight * upper.probability * lower.probability, 0.0)
         secant = jnp.sqrt(1.0 + upper.tx**2 + upper.ty**2)
         moments = _moments(upper, secant)
@@ -94,6 +96,17 @@ def _moments(upper: Tracks, secant: Float[Array, "event"]) -> tuple[Float[Array,
         filled = (melt - slag) * powers[:nodes] + (slag - rest) * powers[_SLAG_NODES:]
         moments.append(scale * (fixed + filled))
     return jnp.maximum(moments[0], 1e-4), moments[1], moments[2]
+
+
+def _steep(track: Tracks) -> Bool[Array, "event"]:
+    """Whether a track is steeper than the flattest that says anything about the ladle."""
+    return track.tx**2 + track.ty**2 < FLATTEST_SLOPE**2
+
+
+def _upright(track: Tracks, kept: Bool[Array, "event"]) -> Tracks:
+    """The tracks with vertical ones, which are harmless in every formula, in place of those that are not kept."""
+    slopes = (jnp.where(kept, track.tx, 0.0), jnp.where(kept, track.ty, 0.0))
+    return eqx.tree_at(lambda t: (t.tx, t.ty), track, slopes)
 
 
 def _surfaces() -> np.ndarray:
