@@ -8,6 +8,7 @@ muons are generated inside every timed call. The summaries are compared with tho
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import os
 import resource
@@ -110,10 +111,10 @@ def job(work: str, scans: int, muons: int, block: int):
             return Pipeline((), {"sums": generated})
         return Pipeline(problem.build(design, truth).stages, {"sums": reconstructed})
 
-    def summed(key: jax.Array) -> dict[str, jax.Array]:
-        import dataclasses
+    shorter = dataclasses.replace(problem, build=build, metrics=())
 
-        shorter = dataclasses.replace(problem, build=build, objectives=problem.objectives, metrics=())
+    def summed(key: jax.Array) -> dict[str, jax.Array]:
+
         summaries, _ = shorter.summaries(point, key=key, partition=partition)
         sums = jnp.sum(summaries["sums"], 0)
         return {f"mean_{number}": value / sums[0] for number, value in enumerate(sums[1:5])}
