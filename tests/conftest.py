@@ -1,6 +1,7 @@
 """The test process: 64-bit numbers, checked shapes and types, a persistent compilation cache."""
 
 import os
+import signal
 from pathlib import Path
 
 import jax
@@ -19,6 +20,9 @@ jax.config.update(
     "jax_persistent_cache_min_compile_time_secs",
     float(os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"]),
 )
+
+# A process started in the background may ignore Ctrl-C, and so would those it starts; the tests of it need it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Before daedalus is imported anywhere: from here on each call of it checks its annotations.
 jaxtyping.install_import_hook("daedalus", "checking.checked")

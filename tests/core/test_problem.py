@@ -1,6 +1,10 @@
 """Problems: blocks, errors, gradients, empty scenarios."""
 
 import dataclasses
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import equinox as eqx
 import jax
@@ -24,7 +28,7 @@ from core.toys import (
     ruler,
     ruler_problem,
 )
-from daedalus.core import Derivative, Objective, Partition, Pipeline, Problem, Scenarios, Status
+from daedalus.core import Derivative, Objective, Partition, Pipeline, Problem, Scenarios, Status, summaries
 from daedalus.errors import ProblemError, StageError
 from daedalus.events import blank_events
 
@@ -53,9 +57,45 @@ def test_blocked_gradient_equals_unblocked(wide, tolerance):
         assert np.allclose(cut.loss, whole.loss, rtol=tolerance)
 
 
+CUTS = (Partition(999, 6, 1, 400), Partition(999, 1, 16, 50))
+SHARED_OUT = """
+import jax
+jax.config.update("jax_num_cpu_devices", 4)
+jax.config.update("jax_enable_x64", True)
+from core.test_problem import CUTS, measured, numbers
+from core.toys import ruler_problem
+for partition in CUTS:
+    print(jax.device_count(), *numbers(measured(ruler_problem(), partition)))
+"""
+
+
+def numbers(evaluation):
+    gradient = evaluation.gradient
+    return [float(x) for x in (evaluation.loss, *gradient.value.cube, *gradient.covariance.ravel())]
+
+
+def test_devices_share_the_work_and_change_nothing():
+    here = str(Path(__file__).parents[1])
+    environment = {**os.environ, "PYTHONPATH": here}
+    call = [sys.executable, "-c", SHARED_OUT]
+    said = subprocess.run(call, capture_output=True, text=True, cwd=here, env=environment, check=True).stdout
+    for line, partition in zip(said.splitlines(), CUTS, strict=True):
+        expected = [4, *numbers(measured(ruler_problem(), partition))]
+        np.testing.assert_allclose([float(word) for word in line.split()], expected, rtol=1e-12, atol=1e-14)
+
+
+def test_what_is_kept_of_the_events_changes_no_gradient(monkeypatch):
+    partition = Partition(999, 6, 1, 400)
+    kept = measured(ruler_problem(), partition)
+    monkeypatch.setattr(summaries, "KEPT_EVENTS", 0)
+    anew = measured(ruler_problem(), partition)
+    np.testing.assert_allclose(kept.gradient.value.cube, anew.gradient.value.cube, rtol=1e-12)
+
+
 def test_partition_covers_every_event_once():
     for partition in (Partition(101, 1, 16, 4), Partition(7, 1, 7, 100), Partition(1000, 2, 1, 333)):
-        index = np.asarray(partition.index()).ravel()
+        cuts = [(g, b) for g in range(partition.groups) for b in range(partition.blocks)]
+        index = np.concatenate([partition.index(jnp.asarray(g), jnp.asarray(b)) for g, b in cuts])
         assert sorted(index[index < partition.events]) == list(range(partition.events))
 
 

@@ -1,5 +1,7 @@
 """Quantiles from cumulative counts: NumPy's within a node, additive, smooth."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -60,3 +62,18 @@ def test_derivatives_equal_finite_differences():
 def test_an_empty_sample_stays_within_the_nodes():
     counts = cumulative_counts(jnp.zeros(3), jnp.zeros(3), NODES)
     assert -5.0 <= float(quantile(counts, NODES, 0.5)) <= 5.0
+
+
+def test_the_derivative_of_the_counts_is_that_of_their_formula():
+    def formula(values, weight):
+        return jnp.sum(weight * jnp.clip((NODES[:, None] - values) / SPACING + 0.5, 0.0, 1.0), axis=1)
+
+    values, weight = sample()
+    values = values.at[:4].set(jnp.array([-7.0, 7.0, -5.05, 4.98]))  # beyond the grid and at its ends
+    counts = partial(cumulative_counts, nodes=NODES)
+    here, there = (jax.jacrev(f, (0, 1))(values[:99], weight[:99]) for f in (counts, formula))
+    for found, expected in zip(here, there, strict=True):
+        np.testing.assert_allclose(found, expected, atol=1e-12)
+    moved = (jnp.sin(values), jnp.cos(values))
+    forward = jax.jvp(counts, (values, weight), moved)[1]
+    np.testing.assert_allclose(forward, jax.jvp(formula, (values, weight), moved)[1], atol=1e-10)

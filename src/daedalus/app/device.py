@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 
 def prepare(precision: str = "float32") -> None:
-    """Sets precision and the cache of compiled programs for this process, before the first array is made.
+    """Sets precision, devices and the cache of compiled programs for this process, before the first array is made.
 
-    Compiled programs are kept in JAX_COMPILATION_CACHE_DIR, or else in the user's cache folder; where that
-    cannot be written nothing is kept.
+    Every core of the processor counts as a device, among which scenarios are shared out, unless
+    JAX_NUM_CPU_DEVICES says otherwise or the process has already begun to compute. Compiled programs are kept in
+    JAX_COMPILATION_CACHE_DIR, or else in the user's cache folder; where that cannot be written nothing is kept.
 
     Args:
         precision: "float32" or "float64" [text].
@@ -19,6 +21,9 @@ def prepare(precision: str = "float32") -> None:
     import jax  # costs a large part of a second, which `--help` need not wait for
 
     jax.config.update("jax_enable_x64", precision == "float64")
+    if "JAX_NUM_CPU_DEVICES" not in os.environ:
+        with suppress(RuntimeError):  # devices exist already
+            jax.config.update("jax_num_cpu_devices", _cores())
     folder = os.environ.get("JAX_COMPILATION_CACHE_DIR") or _own_folder()
     if folder:
         jax.config.update("jax_compilation_cache_dir", str(folder))
@@ -33,6 +38,11 @@ def cache_folder() -> Path:
     else:
         base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return base / "daedalus"
+
+
+def _cores() -> int:
+    """The cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _own_folder() -> Path | None:

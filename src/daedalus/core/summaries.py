@@ -9,9 +9,13 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Key, PyTree
+from jax.sharding import PartitionSpec
+from jaxtyping import Array, Float, Int, Key, PyTree
 
 from daedalus.core.pipeline import ACCEPTED, Pipeline, Sums
+
+KEPT = ("Particles", "alive")  # what is kept of the events between a pass forwards and the pass backwards
+KEPT_EVENTS = 2**20  # of an evaluation; beyond it all is made anew, so that memory stays flat
 
 
 class Summaries(eqx.Module):
@@ -68,12 +72,11 @@ class Partition:
         """Parts (scenarios or groups) that are mapped together within a block."""
         return max(1, self.block // self.per_group)
 
-    def index(self) -> Array:
-        """Event numbers, shape (groups, blocks, events in a block); padding lies at ``events`` and above."""
+    def index(self, group: Int[Array, ""], block: Int[Array, ""] | int) -> Int[Array, "event"]:
+        """The event numbers of a block of a group; padding lies at ``events`` and above."""
         width = -(-self.per_group // self.blocks)
-        within = jnp.arange(self.blocks * width).reshape(self.blocks, width)
-        first = jnp.arange(self.groups)[:, None, None] * self.per_group
-        return jnp.where(within < self.per_group, first + within, self.events)
+        within = block * width + jnp.arange(width)
+        return jnp.where(within < self.per_group, group * self.per_group + within, self.events)
 
 
 def accumulate(
@@ -95,8 +98,7 @@ def accumulate(
         keys: one key per scenario.
         partition: how the events are cut.
     """
-    index = partition.index()
-    parts = _parts(partition, designs, index, scenarios, keys)
+    parts = _parts(partition, designs, scenarios, keys)
     number_of_passes = len(_template(build, designs, scenarios).passes)
     if partition.blocks == 1 and partition.groups == 1:
         return _reshaped(_mapped(lambda part: _all_passes(build, part, partition), parts, partition), partition)
@@ -110,12 +112,12 @@ def accumulate(
     return earlier
 
 
-def _parts(partition: Partition, designs: PyTree, index: Array, scenarios: PyTree, keys: Array) -> tuple[Any, ...]:
-    """Design, event numbers, scenario and key of every part, along one axis, group-major."""
+def _parts(partition: Partition, designs: PyTree, scenarios: PyTree, keys: Array) -> tuple[Any, ...]:
+    """Design, number of the group, scenario and key of every part, along one axis, group-major."""
     groups, count = partition.groups, partition.scenarios
     flat = jax.tree.map(lambda leaf: leaf.reshape(groups * count, *leaf.shape[2:]), designs)
     repeated = jax.tree.map(lambda leaf: jnp.tile(leaf, (groups,) + (1,) * (leaf.ndim - 1)), scenarios)
-    return flat, jnp.repeat(index, count, axis=0), repeated, jnp.tile(keys, groups)
+    return flat, jnp.repeat(jnp.arange(groups), count), repeated, jnp.tile(keys, groups)
 
 
 def _template(build: Callable[[PyTree, PyTree], Pipeline], designs: PyTree, scenarios: PyTree) -> Pipeline:
@@ -124,9 +126,9 @@ def _template(build: Callable[[PyTree, PyTree], Pipeline], designs: PyTree, scen
 
 
 def _all_passes(build: Callable[[PyTree, PyTree], Pipeline], part: tuple[Any, ...], partition: Partition) -> Sums:
-    design, index, scenario, key = part
+    design, group, scenario, key = part
     pipeline = build(design, scenario)
-    record = pipeline.events(index[0], partition.events, key=key)
+    record = pipeline.events(partition.index(group, 0), partition.events, key=key)
     sums: Sums = {}
     for number in range(len(pipeline.passes)):
         sums = {**sums, **pipeline.sums(record, number, sums)}
@@ -134,24 +136,49 @@ def _all_passes(build: Callable[[PyTree, PyTree], Pipeline], part: tuple[Any, ..
 
 
 def _one_pass(build: Any, part: tuple[Any, ...], earlier: Sums, *, number: int, partition: Partition) -> Sums:
-    design, index, scenario, key = part
+    design, group, scenario, key = part
 
-    @jax.checkpoint  # pyright: ignore[reportPrivateImportUsage]
-    def block_sums(block: Array) -> Sums:
+    def sums_of(block: Int[Array, ""]) -> Sums:
         pipeline = build(design, scenario)
-        return pipeline.sums(pipeline.events(block, partition.events, key=key), number, earlier)
+        record = pipeline.events(partition.index(group, block), partition.events, key=key)
+        return pipeline.sums(record, number, earlier)
 
-    shapes = jax.eval_shape(block_sums, index[0])
+    blocks, block_sums = jnp.arange(partition.blocks), _checkpointed(sums_of, partition)
+    shapes = jax.eval_shape(block_sums, blocks[0])
     zeros = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
-    return jax.lax.scan(lambda total, block: (jax.tree.map(jnp.add, total, block_sums(block)), None), zeros, index)[0]
+    return jax.lax.scan(lambda total, block: (jax.tree.map(jnp.add, total, block_sums(block)), None), zeros, blocks)[0]
 
 
 def _mapped(function: Callable[[Any], Sums], parts: Any, partition: Partition) -> Sums:
-    """The function over the axis of parts: as many together as fit a block, chunk after chunk, checkpointed."""
+    """The function over the axis of parts, shared out evenly among as many of JAX's devices as divide it."""
     count = partition.groups * partition.scenarios
+    devices = _divisor(count, min(jax.device_count(), count))
+    local = lambda own: _mapped_here(function, own, count // devices, partition)
+    if devices == 1:
+        return local(parts)
+    mesh, split = jax.sharding.Mesh(jax.devices()[:devices], ("part",)), PartitionSpec("part")
+    return jax.shard_map(local, mesh=mesh, in_specs=split, out_specs=split, check_vma=False)(parts)
+
+
+def _mapped_here(function: Callable[[Any], Sums], parts: Any, count: int, partition: Partition) -> Sums:
+    """The function over parts on one device: as many together as fit a block, chunk after chunk, checkpointed."""
     if count <= partition.together:
         return jax.vmap(function)(parts)
-    return jax.lax.map(jax.checkpoint(function), parts, batch_size=partition.together)  # pyright: ignore
+    even = _divisor(count, partition.together)  # a remainder would be compiled as a program of its own
+    together = even if 2 * even > partition.together else partition.together
+    return jax.lax.map(_checkpointed(function, partition), parts, batch_size=together)
+
+
+def _checkpointed(function: Callable[[Any], Sums], partition: Partition) -> Callable[[Any], Sums]:
+    """The function made anew when it is differentiated, from the particles it met where these may be kept."""
+    kept = KEPT if partition.events * partition.scenarios <= KEPT_EVENTS else ()
+    policy = jax.checkpoint_policies.save_only_these_names(*kept)
+    return jax.checkpoint(function, policy=policy)  # pyright: ignore[reportPrivateImportUsage]
+
+
+def _divisor(count: int, limit: int) -> int:
+    """The largest divisor that is not above a limit."""
+    return next(n for n in range(limit, 0, -1) if count % n == 0)
 
 
 def _reshaped(sums: Sums, partition: Partition) -> Sums:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TypeVar
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
+from jax.ad_checkpoint import checkpoint_name
 from jaxtyping import Array, Bool, Float, UInt32
 
 from daedalus.errors import StageError
@@ -42,12 +44,13 @@ class Events(eqx.Module):
 
     def add(self, noun: eqx.Module, label: str = "") -> Events:
         """The same events with one more noun, or with the noun of that class and label replaced."""
-        nouns = {**self.nouns, _name(type(noun), label): noun}
+        named = jax.tree.map(lambda leaf: checkpoint_name(leaf, type(noun).__name__), noun)
+        nouns = {**self.nouns, _name(type(noun), label): named}
         return Events(self.index, self.weight, self.alive, nouns)
 
     def accept(self, passed: Bool[Array, "event"]) -> Events:
         """The same events, of which only those that pass stay alive."""
-        return Events(self.index, self.weight, self.alive & passed, self.nouns)
+        return Events(self.index, self.weight, checkpoint_name(self.alive & passed, "alive"), self.nouns)
 
     def reweight(self, factor: Float[Array, "event"]) -> Events:
         """The same events with their weights multiplied by a factor [1]."""

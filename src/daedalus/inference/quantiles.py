@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
+
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
@@ -22,10 +25,29 @@ def cumulative_counts(
     Returns:
         Counts [unit of the weights].
     """
-    spacing = nodes[1] - nodes[0]
-    inverse = 1.0 / spacing
-    below = jnp.clip((nodes[:, None] - values) * inverse + 0.5, 0.0, 1.0)
+    inverse = 1.0 / (nodes[1] - nodes[0])
+    return _counts((values - nodes[0]) * inverse, weight, len(nodes))
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(2,))
+def _counts(position: Float[Array, "event"], weight: Float[Array, "event"], size: int) -> Float[Array, "node"]:
+    """The counts for positions in node spacings from the first node [1]."""
+    below = jnp.clip(jnp.arange(size, dtype=position.dtype)[:, None] - position + 0.5, 0.0, 1.0)
     return jnp.sum(weight * below, axis=1)
+
+
+@_counts.defjvp
+def _counts_jvp(size: int, primals: tuple, tangents: tuple) -> tuple:
+    """The derivative: an event moves the count of one node and belongs wholly to all later ones.
+
+    Written so that its transpose looks up two numbers per event instead of visiting every node.
+    """
+    (position, weight), (moved, gained) = primals, tangents
+    last = jnp.floor(position + 0.5)
+    slot = jnp.clip(last + 1.0, 0.0, size + 1.0).astype(jnp.int32)  # 0: before the first node
+    own = gained * (last + 0.5 - position) - weight * moved
+    add = lambda values: jnp.zeros(size + 2, values.dtype).at[slot].add(values, mode="promise_in_bounds")
+    return _counts(position, weight, size), add(own)[1:-1] + jnp.cumsum(add(gained))[:size]
 
 
 def quantile(counts: Float[Array, "node"], nodes: Float[Array, "node"], probability: float) -> Float[Array, ""]:

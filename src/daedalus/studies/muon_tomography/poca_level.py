@@ -10,11 +10,11 @@ from __future__ import annotations
 from typing import Any
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.scipy.special import ndtr
+from jax.scipy.special import erf
 from jaxtyping import Array, Float, PyTree
+from scipy.special import expit
 
 from daedalus.core import Summaries
 from daedalus.events import Events, Scatterings
@@ -107,8 +107,9 @@ def _side_weight(position: Float[Array, "event"], sigma: Float[Array, "event"]) 
 
     d is the voxel centre's distance from the middle in units of half the side and s the logistic function.
     """
-    edges = jnp.linspace(0.0, SIDE, round(SIDE / VOXEL) + 1)
-    distance = jnp.abs(0.5 * (edges[1:] + edges[:-1]) - SIDE / 2) / (SIDE / 2)
-    weight = 2.0 * (jax.nn.sigmoid((1.0 - distance) / SMOOTHNESS) / jax.nn.sigmoid(1.0 / SMOOTHNESS) - 0.5)
-    step = jnp.diff(weight, prepend=0.0, append=0.0)  # summation by parts: one Gaussian integral per edge
-    return -jnp.sum(step[:, None] * ndtr((edges[:, None] - position) / sigma), axis=0)
+    edges = np.linspace(0.0, SIDE, round(SIDE / VOXEL) + 1)
+    distance = np.abs(0.5 * (edges[1:] + edges[:-1]) - SIDE / 2) / (SIDE / 2)
+    weight = 2.0 * (expit((1.0 - distance) / SMOOTHNESS) / expit(1.0 / SMOOTHNESS) - 0.5)
+    steps = np.diff(weight, prepend=0.0, append=0.0)  # summation by parts: one Gaussian integral per edge
+    edge, half = jnp.asarray(edges, position.dtype)[:, None], jnp.asarray(-0.5 * steps, position.dtype)[:, None]
+    return jnp.sum(half * erf((edge - position) * (np.sqrt(0.5) / sigma)), axis=0)
