@@ -90,6 +90,7 @@ def optimise(
     problem.space.check(begin)
     partition = problem.partition(problem.events if events is None else events, scenarios, block=block)
     state = optimiser.init(problem.space, problem.space.point(begin), key=jax.random.fold_in(key, 2), rounds=rounds)
+    state, key = partition.everywhere((state, key))
     run = _chunk_runner(problem, optimiser, partition, chunk)
     history, began = History(), time.perf_counter()
     try:

@@ -9,7 +9,7 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jax.sharding import PartitionSpec
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, Float, Int, Key, PyTree
 
 from daedalus.core.pipeline import ACCEPTED, Pipeline, Sums
@@ -71,6 +71,16 @@ class Partition:
     def together(self) -> int:
         """Parts (scenarios or groups) that are mapped together within a block."""
         return max(1, self.block // self.per_group)
+
+    @property
+    def mesh(self) -> Mesh:
+        """The devices that share the parts evenly: as many of JAX's as divide the number of parts."""
+        parts = self.groups * self.scenarios
+        return Mesh(jax.devices()[: _divisor(parts, min(jax.device_count(), parts))], ("part",))
+
+    def everywhere(self, tree: PyTree) -> PyTree:
+        """The arrays of a tree on every device of the mesh, where a compiled evaluation leaves its results."""
+        return tree if self.mesh.size == 1 else jax.device_put(tree, NamedSharding(self.mesh, PartitionSpec()))
 
     def index(self, group: Int[Array, ""], block: Int[Array, ""] | int) -> Int[Array, "event"]:
         """The event numbers of a block of a group; padding lies at ``events`` and above."""
@@ -150,13 +160,11 @@ def _one_pass(build: Any, part: tuple[Any, ...], earlier: Sums, *, number: int, 
 
 
 def _mapped(function: Callable[[Any], Sums], parts: Any, partition: Partition) -> Sums:
-    """The function over the axis of parts, shared out evenly among as many of JAX's devices as divide it."""
-    count = partition.groups * partition.scenarios
-    devices = _divisor(count, min(jax.device_count(), count))
-    local = lambda own: _mapped_here(function, own, count // devices, partition)
-    if devices == 1:
+    """The function over the axis of parts, which JAX's devices share."""
+    mesh, split = partition.mesh, PartitionSpec("part")
+    local = lambda own: _mapped_here(function, own, partition.groups * partition.scenarios // mesh.size, partition)
+    if mesh.size == 1:
         return local(parts)
-    mesh, split = jax.sharding.Mesh(jax.devices()[:devices], ("part",)), PartitionSpec("part")
     return jax.shard_map(local, mesh=mesh, in_specs=split, out_specs=split, check_vma=False)(parts)
 
 
