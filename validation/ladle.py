@@ -56,7 +56,7 @@ def parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=5, help="optimisation seeds")
     parser.add_argument("--volumes", type=int, default=800, help="scoring ladles per level set")
-    parser.add_argument("--estimator", default="poca", help="what a search improves: poca, likelihood or both")
+    parser.add_argument("--estimator", default="both", help="what a search improves: poca, likelihood or both")
     parser.add_argument("--rounds", type=int, default=0, help="rounds of a search; 0: the recipe's")
     parser.add_argument("--out", type=Path, default=HERE / "ladle.json")
     parser.add_argument("--designs", type=Path, help="an earlier result whose designs are scored again")
