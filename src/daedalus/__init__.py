@@ -22,11 +22,11 @@ _PLACES = {
     "Space": "daedalus.core",
     "Stage": "daedalus.core",
     "learned": "daedalus.core",
-    "load": "daedalus.core",
+    "load": "daedalus.catalogue",
     "optimise": "daedalus.core",
     "parameter": "daedalus.core",
     "scoring_key": "daedalus.core",
-    "studies": "daedalus.core",
+    "studies": "daedalus.catalogue",
 }
 _MODULES = ("core", "errors", "events", "optimisers", "physics", "testing", "units")
 

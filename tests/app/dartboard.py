@@ -9,19 +9,17 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 from matplotlib.figure import Figure
 
+from daedalus.catalogue import Offer, Recipe, Study
 from daedalus.core import (
     Constraint,
     Derivative,
     Design,
     Metric,
     Objective,
-    Offer,
     Pipeline,
     Problem,
-    Recipe,
     Scenarios,
     Stage,
-    Study,
     parameter,
 )
 from daedalus.events import normals

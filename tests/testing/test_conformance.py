@@ -7,7 +7,8 @@ import jax
 import pytest
 
 import daedalus
-from daedalus.core import Optimiser, Space, Stage, load, studies
+from daedalus.catalogue import load, studies
+from daedalus.core import Optimiser, Space, Stage
 from daedalus.testing import check_optimiser, check_space, check_stage, conformance
 from testing.cases import OPTIMISERS, STAGES, panel
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from daedalus.core import studies
+from daedalus.catalogue import studies
 
 
 def listing() -> None:

@@ -12,8 +12,8 @@ from daedalus.app.figures import comparison_figure, search_figure
 from daedalus.app.screen import remark
 from daedalus.app.style import styled
 from daedalus.app.task import Task
+from daedalus.catalogue import resolved
 from daedalus.core import Design, History, scoring_key
-from daedalus.core.study import resolved
 
 
 def pictures(

@@ -7,8 +7,8 @@ from typing import Any
 
 from daedalus.app.configuration import RECIPE, Configuration
 from daedalus.app.options import option_values
-from daedalus.core import Offer, Optimiser, Problem, Recipe, load, offer
-from daedalus.core.study import resolved
+from daedalus.catalogue import Offer, Recipe, load, offer, resolved
+from daedalus.core import Optimiser, Problem
 from daedalus.optimisers import optimiser
 
 

@@ -10,7 +10,6 @@ from daedalus.core.pipeline import Pipeline
 from daedalus.core.problem import Problem, Scenarios
 from daedalus.core.space import Entry, Point, Space
 from daedalus.core.stage import Derivative, Relaxed, Stage, stage_key
-from daedalus.core.study import Offer, Recipe, Study, load, offer, studies
 from daedalus.core.summaries import Partition, Summaries
 
 __all__ = [
@@ -25,7 +24,6 @@ __all__ = [
     "History",
     "Metric",
     "Objective",
-    "Offer",
     "Optimiser",
     "Parameter",
     "Partition",
@@ -34,22 +32,17 @@ __all__ = [
     "Problem",
     "Progress",
     "Proposal",
-    "Recipe",
     "Relaxed",
     "Scenarios",
     "Space",
     "Stage",
     "Status",
-    "Study",
     "Summaries",
     "learned",
-    "load",
-    "offer",
     "optimise",
     "parameter",
     "parameter_steps",
     "scoring_key",
     "stage_key",
-    "studies",
     "training_key",
 ]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from daedalus.core import Derivative, optimise, scoring_key
-from daedalus.core.study import Study
+from daedalus.catalogue import Study
 from daedalus.errors import ProblemError
 from daedalus.studies.tracking import STUDY
 from daedalus.studies.tracking.cost import cost, prices

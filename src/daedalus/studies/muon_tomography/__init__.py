@@ -1,6 +1,6 @@
 """Muon-scattering tomography: what is inside something that only cosmic muons can pass."""
 
-from daedalus.core.study import Offer, Study
+from daedalus.catalogue import Offer, Study
 
 STUDY = Study(
     name="muon_tomography",

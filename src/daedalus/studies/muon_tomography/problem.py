@@ -7,7 +7,8 @@ from typing import Any
 
 from jaxtyping import Array, Float
 
-from daedalus.core import Metric, Objective, Problem, Recipe, Scenarios, Summaries
+from daedalus.catalogue import Recipe
+from daedalus.core import Metric, Objective, Problem, Scenarios, Summaries
 from daedalus.inference.calibration import cross_fitted_residuals
 from daedalus.objectives import gentle_budget
 from daedalus.optimisers import Adam, Geometric

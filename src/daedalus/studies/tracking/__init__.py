@@ -1,6 +1,6 @@
 """Tracking: telescopes of position detectors, and how well they point back to where particles came from."""
 
-from daedalus.core.study import Offer, Study
+from daedalus.catalogue import Offer, Study
 
 STUDY = Study(
     name="tracking",

@@ -10,7 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Key
 
-from daedalus.core import Metric, Objective, Pipeline, Problem, Recipe, Scenarios, Summaries
+from daedalus.catalogue import Recipe
+from daedalus.core import Metric, Objective, Pipeline, Problem, Scenarios, Summaries
 from daedalus.detectors.strips import BINARY_ERROR, StripPlanes, kick_variance
 from daedalus.errors import ProblemError
 from daedalus.events import Events, Particles, Tracks

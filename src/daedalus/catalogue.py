@@ -1,4 +1,4 @@
-"""Studies: packaged problems, found by name through the entry-point group "daedalus.studies"."""
+"""The catalogue: packaged problems, found by name through the entry-point group "daedalus.studies"."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ import inspect
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from importlib.metadata import entry_points
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from daedalus.core.optimiser import Optimiser
-from daedalus.core.problem import Problem
 from daedalus.errors import StudyError
+
+if TYPE_CHECKING:  # a list of what there is needs neither
+    from daedalus.core import Optimiser, Problem
 
 
 @dataclasses.dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from daedalus.core import load, offer, studies
+from daedalus.catalogue import load, offer, studies
 from daedalus.errors import StudyError
 
 
