@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from daedalus.core import Derivative, optimise, scoring_key
 from daedalus.catalogue import Study
+from daedalus.core import Derivative, optimise, scoring_key
 from daedalus.errors import ProblemError
 from daedalus.studies.tracking import STUDY
 from daedalus.studies.tracking.cost import cost, prices
