@@ -64,6 +64,21 @@ def test_a_sharp_panel_is_a_rectangle():
     assert np.all(weight == 1.0)
 
 
+def test_widths_along_x_and_y_differ_and_the_area_has_a_price():
+    events, lines = particles()
+    stage = panels(efficiency=1.0)
+    stage = eqx.tree_at(lambda s: s.span, stage, jnp.array([SPAN, [0.3, 1.2]]))
+    hits, _ = seen(stage, events)
+    x, y = true_places(lines)
+    near_x = np.abs(x - CENTRE[:, None]) < SPAN[:, None] / 2
+    near_y = np.abs(y - CENTRE[::-1][:, None]) < np.array([[0.15], [0.6]])
+    np.testing.assert_array_equal(hits.recorded, near_x & near_y)
+    priced = eqx.tree_at(lambda s: s.price, stage, 2.5)
+    assert float(priced.cost) == pytest.approx(2.5 * (0.8 * 0.3 + 0.6 * 1.2))
+    squares = eqx.tree_at(lambda s: s.price, panels(), 2.5)
+    assert float(squares.cost) == pytest.approx(2.5 * (0.8**2 + 0.6**2))
+
+
 def test_efficiency_and_resolution():
     events, lines = particles()
     hits, _ = seen(panels(), events)

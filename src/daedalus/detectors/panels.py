@@ -11,7 +11,7 @@ from daedalus.events import Events, Hits, Particles, normals, uniforms
 
 
 class Panels(Stage):
-    """A stack of infinitely thin, horizontal, square panels that measure x and y of passing particles.
+    """A stack of infinitely thin, horizontal, rectangular panels that measure x and y of passing particles.
 
     The particle is not deflected, and a recorded hit lies on its line at the panel's height, smeared by the
     resolution: moving a panel along the line of a noiseless particle moves the hit along it.
@@ -31,13 +31,14 @@ class Panels(Stage):
     x: Float[Array, "plane"]  # centre [m]
     y: Float[Array, "plane"]  # centre [m]
     z: Float[Array, "plane"]  # height [m]
-    span: Float[Array, "plane"]  # full width in x and in y [m]
+    span: Float[Array, "plane"] | Float[Array, "2 plane"]  # full width, of squares or along x and along y [m]
     resolution: Float[Array, ""] | float  # standard deviation of a measured coordinate [m]
     efficiency: Float[Array, ""] | float  # probability of a hit inside the panel [1]
     edges: Edges | None  # None: hard
     label: str = eqx.field(static=True)  # of the hits, e.g. "upper"
     relaxed_edges: Edges = SigmoidEdges()  # what `softened` puts in place of hard ones
     sampled: bool = eqx.field(static=True, default=True)  # how relaxed edges act, see above
+    price: Float[Array, ""] | float = 0.0  # of a panel's area [EUR/m2]
 
     @property
     def name(self) -> str:
@@ -51,6 +52,12 @@ class Panels(Stage):
             return Derivative.NONE
         return Derivative.BIASED | Derivative.NOISY if self.sampled else Derivative.BIASED
 
+    @property
+    def cost(self) -> Float[Array, ""]:
+        """The price of all panels of the stack [EUR]."""
+        width, length = self._widths()
+        return self.price * jnp.sum(width * length)
+
     def softened(self, softness: Float[Array, ""] | float | None) -> "Panels":
         """The panels with edges relaxed to ``softness`` times their width [1], or hard for None."""
         edges = None if softness is None else self.relaxed_edges.scaled(softness)
@@ -60,8 +67,9 @@ class Panels(Stage):
         """The events with hits of this stack's label."""
         planes = len(self.z)
         true_x, true_y = events[Particles].at_z(self.z[:, None])
-        half = 0.5 * self.span[:, None]
-        offset_x, offset_y = (true_x - self.x[:, None]) / half, (true_y - self.y[:, None]) / half
+        width, length = self._widths()
+        offset_x = (true_x - self.x[:, None]) / (0.5 * width[:, None])
+        offset_y = (true_y - self.y[:, None]) / (0.5 * length[:, None])
         if self.edges is None:
             response = ((jnp.abs(offset_x) < 1.0) & (jnp.abs(offset_y) < 1.0)).astype(true_x.dtype)
         else:
@@ -83,6 +91,10 @@ class Panels(Stage):
             probability = response * recorded
         x, y = true_x + sigma * noise[:planes], true_y + sigma * noise[planes:]
         return events.add(Hits(x, y, self.z, sigma, probability, recorded), self.label)
+
+    def _widths(self) -> Float[Array, "2 plane"]:
+        """The full widths along x and along y [m]."""
+        return jnp.broadcast_to(self.span, (2, len(self.z)))
 
 
 RAREST = 1e-4  # smallest probability of a hit, or of none, that a derivative is taken of [1]

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from daedalus.core import Pipeline
-from daedalus.detectors.edges import GaussianEdges, SigmoidEdges
+from daedalus.detectors.edges import Edges, GaussianEdges, SigmoidEdges
 from daedalus.detectors.panels import Panels
 from daedalus.detectors.spectrometer import Spectrometer
 from daedalus.objectives import budget_shares
@@ -47,11 +47,7 @@ def muon_source(options: LadleOptions) -> CosmicMuons:
 def scan_pipeline(design: LadleDesign, truth: Ladle, options: LadleOptions) -> Pipeline:
     """The chain of one scan: momentum, upper panels, ladle, lower panels, tracks, closest approach, two estimates."""
     form = SigmoidEdges() if options.edges == "sigmoid" else GaussianEdges()
-    spans, above = panel_spans(design), len(design.upper.z)
-
-    def panels(arm: UpperPanels | LowerPanels, span: Float[Array, "plane"], label: str) -> Panels:
-        return Panels(arm.x, arm.y, arm.z, span, RESOLUTION, EFFICIENCY, None, label, form, options.sampled_edges)
-
+    upper, lower = panel_stacks(design, form, sampled=options.sampled_edges)
     ladle = MultipleScattering(
         ladle_volume(truth.level),
         law=options.scattering,
@@ -61,9 +57,9 @@ def scan_pipeline(design: LadleDesign, truth: Ladle, options: LadleOptions) -> P
     )
     stages = (
         Spectrometer(options.resolution),
-        panels(design.upper, spans[:above], "upper"),
+        upper,
         ladle,
-        panels(design.lower, spans[above:], "lower"),
+        lower,
         LineFit("upper"),
         LineFit("lower"),
         ClosestApproach(),
@@ -71,6 +67,19 @@ def scan_pipeline(design: LadleDesign, truth: Ladle, options: LadleOptions) -> P
     first, *others = poca_passes()
     likelihood = LevelLikelihood(LOSS_PER_THICKNESS if options.loses else 0.0)
     return Pipeline(stages, [{**first, "likelihood": likelihood}, *others])
+
+
+def panel_stacks(
+    design: LadleDesign | PricedLadleDesign, edges: Edges | None = None, *, sampled: bool = False
+) -> tuple[Panels, Panels]:
+    """The panels above and below the ladle, sharp; ``edges`` is the form of their relaxed ones."""
+    spans, above = panel_spans(design), len(design.upper.z)
+
+    def stack(arm: UpperPanels | LowerPanels, span: Float[Array, "plane"], label: str) -> Panels:
+        form = SigmoidEdges() if edges is None else edges
+        return Panels(arm.x, arm.y, arm.z, span, RESOLUTION, EFFICIENCY, None, label, form, sampled, PRICE)
+
+    return stack(design.upper, spans[:above], "upper"), stack(design.lower, spans[above:], "lower")
 
 
 def panel_spans(design: LadleDesign | PricedLadleDesign) -> Float[Array, "plane"]:
@@ -82,7 +91,8 @@ def panel_spans(design: LadleDesign | PricedLadleDesign) -> Float[Array, "plane"
 
 def panel_cost(design: LadleDesign | PricedLadleDesign) -> Float[Array, ""]:
     """The price of all panels [EUR]."""
-    return PRICE * jnp.sum(panel_spans(design) ** 2)
+    upper, lower = panel_stacks(design)
+    return upper.cost + lower.cost
 
 
 def reference_design(name: str, spending: str = "fixed") -> LadleDesign | PricedLadleDesign:
