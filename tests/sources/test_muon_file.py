@@ -33,7 +33,7 @@ def muons(source, *index):
 
 
 def test_cartesian_columns_and_units(tmp_path):
-    source = MuonFile(write(tmp_path / "muons.csv", CARTESIAN))
+    source = MuonFile(write(tmp_path / "muons.csv", CARTESIAN), first=0)
     assert len(source) == 2
     particles, weight = muons(source, 0, 1)
     np.testing.assert_allclose(particles.x, [1.5, 0.0])
@@ -48,7 +48,7 @@ def test_cartesian_columns_and_units(tmp_path):
 
 
 def test_polar_columns_weight_and_time(tmp_path):
-    source = MuonFile(write(tmp_path / "muons.csv", POLAR))
+    source = MuonFile(write(tmp_path / "muons.csv", POLAR), first=0)
     particles, weight = muons(source, 0, 1, 2)
     np.testing.assert_allclose(particles.ux, [0.5, 0.0, 0.0], atol=1e-15)
     np.testing.assert_allclose(particles.uz, [-np.sqrt(0.75), -1.0, -1.0])
@@ -61,8 +61,8 @@ def test_parquet_reads_like_csv(tmp_path):
     rows = [[150.0, -20.0, 1.8, 3000.0, 0.0, -4.0], [0.0, 10.0, 1.8, 0.0, 0.0, -0.5]]
     names = ["x [cm]", "y [mm]", "z [m]", "px [MeV]", "py [GeV]", "pz"]
     parquet.write_table(pa.table(dict(zip(names, zip(*rows)))), tmp_path / "muons.parquet")
-    ours, _ = muons(MuonFile(tmp_path / "muons.parquet"), 0, 1)
-    other, _ = muons(MuonFile(write(tmp_path / "muons.csv", CARTESIAN)), 0, 1)
+    ours, _ = muons(MuonFile(tmp_path / "muons.parquet", first=0), 0, 1)
+    other, _ = muons(MuonFile(write(tmp_path / "muons.csv", CARTESIAN), first=0), 0, 1)
     for a, b in zip(jax.tree.leaves(ours), jax.tree.leaves(other)):
         np.testing.assert_array_equal(a, b)
 
@@ -75,8 +75,20 @@ def test_units_can_be_given_for_bare_headers(tmp_path):
 def test_rows_repeat_beyond_the_end_with_a_warning(tmp_path):
     path = write(tmp_path / "muons.csv", POLAR)
     with pytest.warns(ValidityWarning, match="3 muons and 7 events"):
-        source = MuonFile(path, events=7)
+        source = MuonFile(path, events=7, first=0)
     np.testing.assert_allclose(muons(source, 2, 3, 4, 5, 6)[0].momentum, [7.0, 5.0, 6.0, 7.0, 5.0])
+
+
+def test_every_key_begins_at_another_row(tmp_path):
+    rows = "".join(f"0,0,1,10,0,{1 + row}\n" for row in range(50))
+    source = MuonFile(write(tmp_path / "muons.csv", HEADER + rows))
+    blank = blank_events(jnp.arange(50, dtype=jnp.uint32))
+    draw = lambda number: np.asarray(source(blank, key=jax.random.key(number))[Particles].momentum)
+    found = [draw(number) for number in range(40)]
+    for momenta in found:  # the file's order, from some row on
+        np.testing.assert_allclose(np.roll(momenta, int(momenta[0]) - 1), 1.0 + np.arange(50))
+    assert len({float(momenta[0]) for momenta in found}) > 20
+    np.testing.assert_array_equal(draw(3), found[3])
 
 
 HEADER = "x [m],y,z,theta [deg],phi [deg],p [GeV]\n"

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Key
@@ -21,7 +22,10 @@ _POLAR = ("theta", "phi", "p")
 
 
 class MuonFile(Stage):
-    """The source of muons listed in a file, event ``i`` being row ``i`` modulo the number of rows.
+    """The source of muons listed in a file, event ``i`` being row ``first + i`` modulo the number of rows.
+
+    The first row is drawn from the key unless it is given, so that scans and rounds read different stretches of
+    the file. A file should hold many times the muons of a scan.
 
     Columns: ``x``, ``y``, ``z`` and either ``px``, ``py``, ``pz`` or ``theta``, ``phi``, ``p``, optionally
         ``weight`` and ``time``; others are ignored. theta is the zenith angle, 0 for a muon that falls
@@ -38,6 +42,7 @@ class MuonFile(Stage):
     momentum: Float[np.ndarray, "row"]  # [GeV]
     weight: Float[np.ndarray, "row"]  # [1]
     interval: float | None = eqx.field(static=True)  # mean time between rows [s], if the file has times
+    first: int | None = eqx.field(static=True)  # row of event 0; None: drawn from the key
 
     def __init__(
         self,
@@ -46,6 +51,7 @@ class MuonFile(Stage):
         units: Mapping[str, str] | None = None,
         tree: str = "muons",
         events: int | None = None,
+        first: int | None = None,
     ) -> None:
         """Reads the file.
 
@@ -55,6 +61,7 @@ class MuonFile(Stage):
             tree: name of the tree in a ROOT file.
             events: number of events that will be asked for, if known; a warning is given if the file is
                 shorter.
+            first: row of event 0, counted from 0; drawn from the key by default.
 
         Raises:
             StageError: the file cannot be read, or a row is not a downward-going muon; names file, row and
@@ -66,6 +73,7 @@ class MuonFile(Stage):
         self.weight = columns.values("weight") if "weight" in columns else np.ones_like(self.momentum)
         columns.need(self.weight >= 0.0, "weight", "a weight of zero or more")
         self.interval = _interval(columns)
+        self.first = first
         if events is not None and events > len(self.momentum):
             warnings.warn(
                 f"{path} holds {len(self.momentum)} muons and {events} events are asked for: rows repeat, "
@@ -79,8 +87,10 @@ class MuonFile(Stage):
         return len(self.momentum)
 
     def __call__(self, events: Events, *, key: Key[Array, ""]) -> Events:
-        """The events with the muon of their row each, and its weight; the key is not used."""
-        row = events.index % jnp.uint32(len(self.momentum))
+        """The events with the muon of their row each, and its weight."""
+        rows = len(self.momentum)
+        first = jax.random.randint(key, (), 0, rows) if self.first is None else self.first % rows
+        row = (events.index + jnp.asarray(first, jnp.uint32)) % jnp.uint32(rows)
         dtype = jnp.result_type(float)
         x, y, z = (jnp.asarray(values, dtype)[row] for values in self.position)
         ux, uy, uz = (jnp.asarray(values, dtype)[row] for values in self.direction)

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from daedalus.errors import ProblemError
+from daedalus.errors import ProblemError, StageError, ValidityWarning
 from daedalus.events import Tracks
 from daedalus.geometry import crossing, walk
 from daedalus.studies.muon_tomography import likelihood_level
@@ -129,6 +129,21 @@ def test_options_make_the_problem_they_name():
     assert "energy loss on" in texts[0]
     assert "5 GeV" in texts[1]
     assert "energy loss off" in texts[1]
+
+
+def test_muons_of_a_file_take_the_place_of_the_spectrum(tmp_path):
+    path = tmp_path / "muons.csv"
+    random = np.random.default_rng(2)
+    rows = np.column_stack([random.uniform(0.2, 0.8, (500, 2)), np.full((500, 2), 1.8), random.uniform(0, 6, 500)])
+    lines_ = [f"{x},{y},{z},0.1,{phi},4" for x, y, z, _, phi in rows]
+    path.write_text("x [m],y [m],z [m],theta [rad],phi [rad],p [GeV]\n" + "\n".join(lines_) + "\n")
+    with pytest.warns(ValidityWarning, match="500 muons and 40000 events"):
+        problem = ladle_fill_level(muon_file=str(path))
+    assert "sha256" in problem.physics[0]
+    found = problem.evaluate(problem.references["human_2"], key=jax.random.key(0), events=200, scenarios=4)
+    assert float(found.accepted) > 100  # all of them cross the middle of every panel; two hits of four in each arm
+    with pytest.raises(StageError, match="no such file"):
+        ladle_fill_level(muon_file=str(tmp_path / "absent.csv"))
 
 
 def test_no_level_is_special():

@@ -17,6 +17,7 @@ from daedalus.reconstruction.closest_approach import ClosestApproach
 from daedalus.reconstruction.line_fit import LineFit
 from daedalus.sources.apertures import HorizontalWindow, ThroughBox, WindowAndBox
 from daedalus.sources.cosmic_muons import CosmicMuons
+from daedalus.sources.muon_file import MuonFile
 from daedalus.studies.muon_tomography.design import LadleDesign, LowerPanels, PricedLadleDesign, UpperPanels
 from daedalus.studies.muon_tomography.likelihood_level import LevelLikelihood
 from daedalus.studies.muon_tomography.options import LadleOptions
@@ -25,6 +26,8 @@ from daedalus.studies.muon_tomography.scenario import FLOOR, RIM, SIDE, Ladle, l
 from daedalus.transport.multiple_scattering import MultipleScattering
 from daedalus.units import cm, mm
 
+MUONS = 1000  # per scan, as published
+SCANS = 40  # ladles per evaluation, as published
 BUDGET = 6.0  # EUR; nominal sum of the published set-up
 PRICE = 1.0  # EUR/m2; nominal price of panel area in the published set-up
 RESOLUTION = 0.1 * mm  # of each panel in x and y
@@ -34,8 +37,10 @@ MARGIN = 40.2 * cm  # of the window beyond the ladle, tan(15 deg) * 1.5 m, as in
 LOSS_PER_THICKNESS = 0.0203  # GeV per radiation length of iron: 1.451 MeV cm2/g * 13.84 g/cm2 (PDG 2024)
 
 
-def muon_source(options: LadleOptions) -> CosmicMuons:
-    """The muons of a scan: all that cross the ladle, or the published sample."""
+def muon_source(options: LadleOptions) -> CosmicMuons | MuonFile:
+    """The muons of a scan: all that cross the ladle, the published sample, or those of a file."""
+    if options.muon_file:
+        return MuonFile(options.muon_file, events=MUONS * SCANS)
     low, high = (0.0, 0.0, FLOOR), (SIDE, SIDE, RIM)
     if not options.published:
         return CosmicMuons(ThroughBox(low, high, TOP), options.flux)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+from pathlib import Path
 from typing import Literal, get_args
 
 from daedalus.errors import ProblemError
@@ -32,6 +34,7 @@ class LadleOptions:
     scattering: Law
     segments: int
     tail_fraction: float
+    muon_file: str
 
     def __post_init__(self) -> None:
         """Checks every option.
@@ -80,14 +83,21 @@ class LadleOptions:
 
     def physics(self) -> tuple[str, ...]:
         """The physics that is on, in words."""
-        spectrum = f"sea-level muons after {self.flux}, 0.5 to 500 GeV, 0 to 70 deg, all that cross the ladle"
-        fixed = "muons of 5 GeV, zenith angles after shukla_sankrith, from a window of 1.8 m"
         known = f"momentum known to {self.resolution:.0%}" if self.resolution else "momentum known exactly"
         return (
-            fixed if self.published else spectrum,
+            self._source(),
             f"multiple scattering after {self.scattering}, total path in the logarithm, displacement correlated",
             f"mean energy loss {'on' if self.loses else 'off'}",
             known,
             f"draws per path: {self.segments}; share of non-Gaussian tail: {self.tail_fraction:.0%}",
             "panels: 0.1 mm, efficiency 0.9 per hit, at least two hits above and below",
         )
+
+    def _source(self) -> str:
+        """Where the muons come from, in words; a file with its fingerprint."""
+        if self.muon_file:
+            content = hashlib.sha256(Path(self.muon_file).read_bytes()).hexdigest()
+            return f"muons of the file {self.muon_file} (sha256 {content[:16]})"
+        if self.published:
+            return "muons of 5 GeV, zenith angles after shukla_sankrith, from a window of 1.8 m"
+        return f"sea-level muons after {self.flux}, 0.5 to 500 GeV, 0 to 70 deg, all that cross the ladle"

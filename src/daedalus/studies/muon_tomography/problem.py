@@ -14,6 +14,8 @@ from daedalus.objectives import gentle_budget
 from daedalus.optimisers import Adam, Geometric
 from daedalus.studies.muon_tomography.apparatus import (
     BUDGET,
+    MUONS,
+    SCANS,
     muon_source,
     panel_cost,
     reference_design,
@@ -34,8 +36,6 @@ from daedalus.studies.muon_tomography.poca_level import poca_expected_mse, poca_
 from daedalus.studies.muon_tomography.scenario import Ladle, labelled_level, uniform_level
 from daedalus.units import cm
 
-MUONS = 1000  # per scan, as published
-SCANS = 40  # ladles per evaluation, as published
 LEVEL_SCALES = {"poca": 1.0 * cm**2, "likelihood": 0.25 * cm**2}  # changes of the mean squared error that matter
 PRICE_STEEPNESS = 10.0  # of the soft price of a free budget [1]
 ESTIMATES: dict[str, Callable[[Summaries], Float[Array, "scenario"]]] = {
@@ -60,6 +60,7 @@ def ladle_fill_level(
     scattering: Law = "highland",
     segments: int = 1,
     tail_fraction: float = 0.0,
+    muon_file: str = "",
 ) -> Problem:
     """How to place eight panels around a ladle so that 1000 cosmic muons tell best how full of steel it is.
 
@@ -78,18 +79,22 @@ def ladle_fill_level(
         scattering: law of the scattering angle's width.
         segments: correlated draws along a muon's path [1].
         tail_fraction: share of muons with a non-Gaussian, three times wider scattering [1].
+        muon_file: take the muons from this CSV, Parquet or ROOT file (`daedalus.sources.MuonFile`) instead; with
+            ``muons="published"`` they count as known exactly and lose no energy.
 
     Raises:
         ProblemError: an option out of range.
+        StageError: a muon file that cannot be read; names row and column.
     """
     options = LadleOptions(**locals())
+    source = muon_source(options)
     references = {name: reference_design(name, spending) for name in ("initial", "human_1", "human_2")}
     return Problem(
         name="muon_tomography/ladle_fill_level",
         start=references["initial"],
         build=lambda design, truth: scan_pipeline(design, truth, options),
         objectives=_objectives(options),
-        source=muon_source(options),
+        source=source,
         scenarios=Scenarios(uniform_level if levels == "uniform" else labelled_level, SCANS),
         metrics=(
             Metric(
