@@ -40,7 +40,8 @@ def text(found: dict) -> str:
     for human, differences in found["paired_difference_optimised_minus_human"].items():
         title = f"optimised minus {human.replace('_', ' ')}, paired"
         rows.append(f"| {title} | {' | '.join(cell(differences[v][e]) for e, v in COLUMNS)} |")
-    told = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in found["settings"].items())
+    plain = lambda value: "; ".join(map(str, value)) if isinstance(value, list | dict) else value
+    told = "; ".join(f"{name.replace('_', ' ')}: {plain(value)}" for name, value in found["settings"].items())
     return "\n".join(
         [
             "Published comparison, hard edges, ladles and muons that no search has seen and that all layouts share;",

@@ -7,8 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from daedalus.errors import StageError
 from daedalus.events import Hits
-from daedalus.reconstruction.line_fit import at_least_two, line_fit
+from daedalus.reconstruction.line_fit import LineFit, at_least, line_fit
 
 PLANES, TRACKS = 4, 20_000
 Z = np.array([1.5, 1.45, 1.7, 1.8])
@@ -87,17 +88,27 @@ def test_too_few_hits_or_one_height_are_not_found_but_finite():
     assert all(np.all(np.isfinite(leaf)) for leaf in jax.tree.leaves(flat))
 
 
-def test_the_chance_of_two_hits():
+@pytest.mark.parametrize("count", [2, 3, 4])
+def test_the_chance_of_enough_hits(count):
     chances = np.random.default_rng(2).uniform(size=(PLANES, 50))
     chances[:, 0], chances[:, 1] = 0.0, 1.0
     expected = sum(
         np.prod(np.where(np.array(which)[:, None], chances, 1 - chances), 0)
         for which in itertools.product((True, False), repeat=PLANES)
-        if sum(which) >= 2
+        if sum(which) >= count
     )
-    np.testing.assert_allclose(at_least_two(jnp.asarray(chances)), expected, atol=1e-12)
+    np.testing.assert_allclose(at_least(count, jnp.asarray(chances)), expected, atol=1e-12)
     found, _ = hits(50)
     np.testing.assert_allclose(line_fit(found).probability, 1.0)
+
+
+def test_a_track_may_need_more_hits():
+    recorded = jnp.array([[True, True], [False, True], [True, True], [False, False]])
+    x = jnp.arange(8.0).reshape(4, 2)
+    found = [line_fit(Hits(x, x, jnp.asarray(Z), 1e-4 + 0 * x, recorded.astype(float), recorded), n) for n in (2, 3, 4)]
+    assert [track.found.tolist() for track in found] == [[True, True], [False, True], [False, False]]
+    with pytest.raises(StageError, match="asked of 1 hits"):
+        LineFit("upper", 1)
 
 
 def test_derivatives_equal_finite_differences():

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
 from daedalus.core import Derivative, Stage
+from daedalus.errors import StageError
 from daedalus.events import Events, Hits, Tracks
 
 SHORTEST_LEVER = 1e-3  # rms distance of the hits' heights below which they give no direction [m]
@@ -22,12 +23,22 @@ class LineFit(Stage):
     var t = 1 / sum w (z - zbar)^2, uncorrelated at zbar (Bevington and Robinson, Data Reduction and Error Analysis,
     3rd ed. 2003, section 6.3, about the weighted centre). Independent errors; heights are exact. The derivative is
     that of the closed form: for hits on an exact line it is zero with respect to the heights.
-    Tracks with fewer than two recorded hits, or hits at practically one height, are not found. The probability is that
-    of at least two recorded hits.
+    Tracks with fewer recorded hits than ``least``, or hits at practically one height, are not found. The probability
+    is that of so many recorded hits.
     """
 
     label: str = eqx.field(static=True)
+    least: int = eqx.field(static=True, default=2)  # hits a track needs [1]
     derivative: ClassVar[Derivative] = Derivative.EXACT
+
+    def __check_init__(self) -> None:
+        """Checks that the hits can make a line.
+
+        Raises:
+            StageError: fewer than two hits are asked for.
+        """
+        if self.least < 2:
+            raise StageError(f"a line is asked of {self.least} hits; expected two or more.")
 
     @property
     def name(self) -> str:
@@ -36,11 +47,11 @@ class LineFit(Stage):
 
     def __call__(self, events: Events, *, key: Key[Array, ""]) -> Events:
         """The events with tracks of this label."""
-        return events.add(line_fit(events[Hits, self.label]), self.label)
+        return events.add(line_fit(events[Hits, self.label], self.least), self.label)
 
 
-def line_fit(hits: Hits) -> Tracks:
-    """The tracks fitted to hits; see `LineFit`."""
+def line_fit(hits: Hits, least: int = 2) -> Tracks:
+    """The tracks fitted to ``least`` or more hits; see `LineFit`."""
     centre = jnp.mean(hits.z)
     weight = jnp.where(hits.recorded, 1.0 / hits.sigma**2, 0.0)
     scale = jnp.maximum(jnp.sum(weight, 0), 1e-30)
@@ -49,20 +60,21 @@ def line_fit(hits: Hits) -> Tracks:
     mean_height = jnp.sum(share * height, 0)
     arm = height - mean_height
     spread = jnp.sum(share * arm**2, 0)
-    found = (jnp.sum(hits.recorded, 0) >= 2) & (spread > SHORTEST_LEVER**2)
+    found = (jnp.sum(hits.recorded, 0) >= least) & (spread > SHORTEST_LEVER**2)
     safe = jnp.where(found, spread, 1.0)
     x, y = jnp.sum(share * hits.x, 0), jnp.sum(share * hits.y, 0)
     tx = jnp.sum(share * arm * (hits.x - x), 0) / safe
     ty = jnp.sum(share * arm * (hits.y - y), 0) / safe
-    chance = at_least_two(hits.probability)
+    chance = at_least(least, hits.probability)
     nothing = jnp.zeros_like(x)
     variances = (jnp.where(found, 1.0 / scale, 1.0), jnp.where(found, 1.0 / (scale * safe), 1.0))
     return Tracks(x, y, tx, ty, centre + mean_height, *variances, nothing, found, chance)
 
 
-def at_least_two(probability: Float[Array, "plane event"]) -> Float[Array, "event"]:
-    """The probability that at least two of several independent hits are recorded [1]."""
-    none, one = jnp.ones_like(probability[0]), jnp.zeros_like(probability[0])
+def at_least(count: int, probability: Float[Array, "plane event"]) -> Float[Array, "event"]:
+    """The probability that at least ``count`` of several independent hits are recorded [1]."""
+    exactly = [jnp.ones_like(probability[0])] + (count - 1) * [jnp.zeros_like(probability[0])]
     for p in probability:
-        none, one = none * (1.0 - p), one * (1.0 - p) + none * p
-    return 1.0 - none - one
+        more = [jnp.zeros_like(p), *exactly[:-1]]
+        exactly = [same * (1.0 - p) + fewer * p for same, fewer in zip(exactly, more, strict=True)]
+    return 1.0 - sum(exactly, start=jnp.zeros_like(exactly[0]))

@@ -115,7 +115,10 @@ def test_reference_designs(name, x, upper, lower):
     assert float(panel_cost(reference_design(name, "soft"))) == pytest.approx(6.0, rel=1e-12)
 
 
-@pytest.mark.parametrize("option", [{"momentum_resolution": 1.0}, {"segments": 0}, {"tail_fraction": 1.0}])
+@pytest.mark.parametrize(
+    "option",
+    [{"momentum_resolution": 1.0}, {"segments": 0}, {"tail_fraction": 1.0}, {"efficiency": 0.0}, {"least_hits": 1}],
+)
 def test_impossible_options_are_refused(option):
     with pytest.raises(ProblemError, match=f"{next(iter(option))} is"):
         ladle_fill_level(**option)

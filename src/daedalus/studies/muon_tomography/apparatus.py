@@ -31,7 +31,6 @@ SCANS = 40  # ladles per evaluation, as published
 BUDGET = 6.0  # EUR; nominal sum of the published set-up
 PRICE = 1.0  # EUR/m2; nominal price of panel area in the published set-up
 RESOLUTION = 0.1 * mm  # of each panel in x and y
-EFFICIENCY = 0.9  # of each panel
 TOP = 180 * cm  # height of the plane on which muons start
 MARGIN = 40.2 * cm  # of the window beyond the ladle, tan(15 deg) * 1.5 m, as in the reference code
 LOSS_PER_THICKNESS = 0.0203  # GeV per radiation length of iron: 1.451 MeV cm2/g * 13.84 g/cm2 (PDG 2024)
@@ -52,7 +51,7 @@ def muon_source(options: LadleOptions) -> CosmicMuons | MuonFile:
 def scan_pipeline(design: LadleDesign, truth: Ladle, options: LadleOptions) -> Pipeline:
     """The chain of one scan: momentum, upper panels, ladle, lower panels, tracks, closest approach, two estimates."""
     form = SigmoidEdges() if options.edges == "sigmoid" else GaussianEdges()
-    upper, lower = panel_stacks(design, form, sampled=options.sampled_edges)
+    upper, lower = panel_stacks(design, form, sampled=options.sampled_edges, efficiency=options.efficiency)
     ladle = MultipleScattering(
         ladle_volume(truth.level),
         law=options.scattering,
@@ -65,8 +64,8 @@ def scan_pipeline(design: LadleDesign, truth: Ladle, options: LadleOptions) -> P
         upper,
         ladle,
         lower,
-        LineFit("upper"),
-        LineFit("lower"),
+        LineFit("upper", options.least_hits),
+        LineFit("lower", options.least_hits),
         ClosestApproach(),
     )
     first, *others = poca_passes()
@@ -75,14 +74,18 @@ def scan_pipeline(design: LadleDesign, truth: Ladle, options: LadleOptions) -> P
 
 
 def panel_stacks(
-    design: LadleDesign | PricedLadleDesign, edges: Edges | None = None, *, sampled: bool = False
+    design: LadleDesign | PricedLadleDesign,
+    edges: Edges | None = None,
+    *,
+    sampled: bool = False,
+    efficiency: float = 1.0,
 ) -> tuple[Panels, Panels]:
     """The panels above and below the ladle, sharp; ``edges`` is the form of their relaxed ones."""
     spans, above = panel_spans(design), len(design.upper.z)
 
     def stack(arm: UpperPanels | LowerPanels, span: Float[Array, "plane"], label: str) -> Panels:
         form = SigmoidEdges() if edges is None else edges
-        return Panels(arm.x, arm.y, arm.z, span, RESOLUTION, EFFICIENCY, None, label, form, sampled, PRICE)
+        return Panels(arm.x, arm.y, arm.z, span, RESOLUTION, efficiency, None, label, form, sampled, PRICE)
 
     return stack(design.upper, spans[:above], "upper"), stack(design.lower, spans[above:], "lower")
 

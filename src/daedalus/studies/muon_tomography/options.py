@@ -35,6 +35,8 @@ class LadleOptions:
     segments: int
     tail_fraction: float
     muon_file: str
+    efficiency: float
+    least_hits: int
 
     def __post_init__(self) -> None:
         """Checks every option.
@@ -63,6 +65,10 @@ class LadleOptions:
         ]
         if not (isinstance(self.segments, int) and self.segments >= 1):
             wrong.append(f"segments is {self.segments}, expected a whole number from 1")
+        if not 0 < self.efficiency <= 1:
+            wrong.append(f"efficiency is {self.efficiency}, expected above 0 and up to 1")
+        if self.least_hits not in (2, 3, 4):
+            wrong.append(f"least_hits is {self.least_hits}, expected 2, 3 or 4, the panels of an arm")
         if wrong:
             raise ProblemError(f"options out of range: {'; '.join(wrong)}.")
 
@@ -90,7 +96,7 @@ class LadleOptions:
             f"mean energy loss {'on' if self.loses else 'off'}",
             known,
             f"draws per path: {self.segments}; share of non-Gaussian tail: {self.tail_fraction:.0%}",
-            "panels: 0.1 mm, efficiency 0.9 per hit, at least two hits above and below",
+            f"panels: 0.1 mm, efficiency {self.efficiency:g} per hit, {self.least_hits} or more hits above and below",
         )
 
     def _source(self) -> str:

@@ -61,6 +61,8 @@ def ladle_fill_level(
     segments: int = 1,
     tail_fraction: float = 0.0,
     muon_file: str = "",
+    efficiency: float = 0.9,
+    least_hits: int = 2,
 ) -> Problem:
     """How to place eight panels around a ladle so that 1000 cosmic muons tell best how full of steel it is.
 
@@ -81,6 +83,8 @@ def ladle_fill_level(
         tail_fraction: share of muons with a non-Gaussian, three times wider scattering [1].
         muon_file: take the muons from this CSV, Parquet or ROOT file (`daedalus.sources.MuonFile`) instead; with
             ``muons="published"`` they count as known exactly and lose no energy.
+        efficiency: probability of a hit in a panel that is crossed [1].
+        least_hits: hits a track needs, above and below [1].
 
     Raises:
         ProblemError: an option out of range.
