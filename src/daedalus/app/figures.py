@@ -9,21 +9,23 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
 
 from daedalus.app.style import BLUE, CYCLE, GREEN, GREY, VERMILION
 from daedalus.core import History, Problem
 
 PANEL = (3.7, 2.5)  # width and height of one panel [inch]
 FEW_STARTS = 5  # up to here every start has a colour of its own
-LOG_FROM = 30.0  # largest over smallest value from which an axis is logarithmic [1]
+LOG_FROM = 6.0  # largest over smallest value from which an axis is logarithmic [1]
+FLAT_BELOW = 1e-3  # relative spread below which a quantity is shown as constant [1]
 _SENSES = {"minimise": "less is better", "maximise": "more is better"}
 
 
 def search_figure(problem: Problem, history: History) -> Figure:
     """Loss and every figure of merit by round, one line per start, with bands of one standard error."""
     panels: list[tuple[str, str, str]] = [("loss", "loss", "what the machine minimises")]
-    panels += [(f.name, _label(f.name, f.unit), type(f).__name__.lower()) for f in problem.figures]
+    seen = [f for f in problem.figures if np.isfinite(history[f.name].astype(float)).any()]  # some are never measured
+    panels += [(f.name, _label(f.name, f.unit), type(f).__name__.lower()) for f in seen]
     columns = _columns(len(panels))
     rows = math.ceil(len(panels) / columns)
     figure = Figure(figsize=(PANEL[0] * columns, PANEL[1] * rows + 0.3), layout="constrained")
@@ -62,7 +64,7 @@ def comparison_figure(result: Mapping[str, Any]) -> Figure:
         panel.set_xlabel(_label(name, line["unit"]))
         panel.set_title(_SENSES.get(line["sense"], line["kind"]), color=GREY, fontsize="small")
         panel.xaxis.set_major_locator(MaxNLocator(4))
-        _logarithmic(panel, np.array(values), "x")
+        _scaled(panel, np.array(values), "x")
     for panel in axes.flat[len(sheet) :]:
         panel.remove()
     axes.flat[0].set_yticks(range(len(names)), [name.replace("_", " ") for name in names])
@@ -100,7 +102,7 @@ def _by_round(panel: Axes, history: History, name: str) -> None:
             panel.fill_between(rounds, values - error, values + error, color=colour, alpha=0.2, lw=0)
     if not few:
         _best_so_far(panel, history, name)
-    _logarithmic(panel, history[name].astype(float), "y")
+    _scaled(panel, history[name].astype(float), "y")
 
 
 def _best_so_far(panel: Axes, history: History, name: str) -> None:
@@ -110,10 +112,17 @@ def _best_so_far(panel: Axes, history: History, name: str) -> None:
     panel.step(history["round"], history[name][best], where="post", color=BLUE, label="lowest loss so far")
 
 
-def _logarithmic(panel: Axes, values: np.ndarray, axis: str) -> None:
+def _scaled(panel: Axes, values: np.ndarray, axis: str) -> None:
     finite = values[np.isfinite(values)]
-    if len(finite) and finite.min() > 0 and finite.max() / finite.min() > LOG_FROM:
+    if len(finite) and np.ptp(finite) < FLAT_BELOW * np.abs(finite).max():
+        middle, reach = finite.mean(), 0.1 * np.abs(finite).max()  # rounding is no news
+        panel.set(**{f"{axis}lim": (middle - reach, middle + reach)})
+    elif len(finite) and finite.min() > 0 and finite.max() / finite.min() > LOG_FROM:
         panel.set(**{f"{axis}scale": "log"})
+        scale = panel.xaxis if axis == "x" else panel.yaxis
+        scale.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        scale.set_major_formatter(StrMethodFormatter("{x:g}"))
+        scale.set_minor_formatter(NullFormatter())
 
 
 def _label(name: str, unit: str) -> str:

@@ -127,6 +127,7 @@ def result(
 
     Candidates are compared on one set of fresh events, the best of them, the start and the references are
     then measured on another: the numbers reported are of events that neither search nor choice has seen.
+    A reference that is the start is not measured twice.
 
     Args:
         problem: the task.
@@ -137,7 +138,8 @@ def result(
         scenarios: scenarios of every measurement [1].
     """
     row, design, chosen = optimised(problem, history, key=scoring_key(key, 0), events=events, scenarios=scenarios)
-    designs = {"start": start, "optimised": design, **problem.references}
+    others = {name: each for name, each in problem.references.items() if not _equal(problem, each, start)}
+    designs = {"start": start, "optimised": design, **others}
     measured = {}
     for name, each in designs.items():
         try:
@@ -156,6 +158,11 @@ def result(
         "figures": figure_sheet(problem),
         "designs": measured,
     }
+
+
+def _equal(problem: Problem, one: Design, other: Design) -> bool:
+    """Whether two designs have the same parameters."""
+    return bool(np.array_equal(problem.space.values(one), problem.space.values(other)))
 
 
 def figure_sheet(problem: Problem) -> dict[str, dict[str, Any]]:
