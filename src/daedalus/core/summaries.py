@@ -86,7 +86,8 @@ class Partition:
         """The event numbers of a block of a group; padding lies at ``events`` and above."""
         width = -(-self.per_group // self.blocks)
         within = block * width + jnp.arange(width)
-        return jnp.where(within < self.per_group, group * self.per_group + within, self.events)
+        first = group * self.per_group if self.groups > 1 else 0  # a constant lets random numbers be vectorised
+        return jnp.where(within < self.per_group, first + within, self.events)
 
 
 def accumulate(
