@@ -44,7 +44,8 @@ def main() -> None:
             row = in_process(work=work, muons=muons, devices=arguments.devices, block=arguments.block)
             rates = f"{row['rate']:12.0f}{row['cpu_rate']:12.0f}{row['peak_mb']:10.0f}{row['compile']:11.1f}"
             print(f"{work:<12}{muons:>10}{rates}", flush=True)
-    if not all([agrees(work, tolerance) for work, tolerance in TOLERANCES.items()]):
+    verdicts = [agrees(work, tolerance) for work, tolerance in TOLERANCES.items()]
+    if not all(verdicts):
         sys.exit("float32 and float64 disagree: the rates above are those of wrong numbers")
 
 
