@@ -64,6 +64,18 @@ def test_watchers_see_every_chunk_and_an_interrupt_keeps_what_there_is():
     assert len(history) == 8
 
 
+def test_watchers_see_the_last_points_with_their_learned_leaves(history):
+    seen = []
+    run(watch=[lambda progress: seen.append(progress.points)])
+    assert len(seen) == 3
+    for start in (0, 1):
+        design = PROBLEM.space.design(jax.tree.map(lambda leaf, start=start: leaf[start], seen[-1]))
+        assert float(design.centre) == pytest.approx(float(history["centre [m]"][-2 + start]), abs=1e-12)
+        moved = design.offset["a"] - PROBLEM.start.offset["a"]
+        assert float(moved[0]) != 0.0  # the loss knows this one
+        assert float(moved[1]) == 0.0  # and not that one
+
+
 def test_a_non_finite_loss_names_round_and_stage_and_keeps_the_history():
     def chain(design, truth):
         # once the search has moved, the window is nowhere

@@ -19,6 +19,7 @@ from daedalus.core.evaluation import Evaluation, Status
 from daedalus.core.history import History
 from daedalus.core.optimiser import Optimiser, Proposal, check_fit
 from daedalus.core.problem import Problem
+from daedalus.core.space import Point
 from daedalus.core.summaries import Partition
 from daedalus.errors import RunError
 from daedalus.units import unit as unit_value
@@ -33,6 +34,7 @@ class Progress:
     done: int  # rounds
     rounds: int
     started_at: float  # clock reading at the start [s]
+    points: Point  # asked for in the last round, learned leaves included; axis start first
     state: PyTree  # the optimiser's
 
 
@@ -100,7 +102,8 @@ def optimise(
             count = min(chunk, rounds - first)
             where = (first, count, len(history), clock, partition)
             history = history.extended(_rows(problem, proposals, evaluations, *where))
-            progress = Progress(problem, history, first + count, rounds, began, state)
+            points = jax.tree.map(lambda leaf, last=count - 1: leaf[last], proposals.points)
+            progress = Progress(problem, history, first + count, rounds, began, points, state)
             for watcher in watch:
                 watcher(progress)
             _stop_if_unsound(problem, history, partition, proposals, key=key, first=first)
