@@ -100,13 +100,7 @@ def ladle_fill_level(
         objectives=_objectives(options),
         source=source,
         scenarios=Scenarios(uniform_level if levels == "uniform" else labelled_level, SCANS),
-        metrics=(
-            Metric(
-                "poca_mse", _error_of("poca"), "cm2", "squared error of the corrected level from closest approaches"
-            ),
-            Metric("likelihood_mse", _error_of("likelihood"), "cm2", "the same by maximum likelihood"),
-            Metric("cost", lambda d, s, t: panel_cost(d), "EUR", "area of all panels times price", always=True),
-        ),
+        metrics=METRICS,
         doc="fill level of a steel ladle by scattering of cosmic muons",
         events=MUONS,
         references=references,
@@ -154,3 +148,10 @@ def _expected_error(estimator: str) -> Objective:
 def _error_of(estimator: str) -> Callable[[Any, Summaries, Ladle], Float[Array, ""]]:
     estimate = ESTIMATES[estimator]
     return lambda design, summaries, truths: level_mse(estimate(summaries), truths, summaries)
+
+
+METRICS = (
+    Metric("poca_mse", _error_of("poca"), "cm2", "squared error of the corrected level from closest approaches"),
+    Metric("likelihood_mse", _error_of("likelihood"), "cm2", "the same by maximum likelihood"),
+    Metric("cost", lambda d, s, t: panel_cost(d), "EUR", "area of all panels times price", always=True),
+)
