@@ -34,6 +34,23 @@ class Parameter:
 
 
 @dataclasses.dataclass(frozen=True)
+class Entry:
+    """One scalar of the data sheet."""
+
+    name: str  # "z[3]", "upper.x[0]"
+    unit: str
+    lower: float  # house units
+    upper: float  # house units
+    kind: Kind
+    doc: str
+
+    @property
+    def column(self) -> str:
+        """The name of the history's column that holds it: "name [unit]"."""
+        return f"{self.name} [{self.unit}]"
+
+
+@dataclasses.dataclass(frozen=True)
 class Exchange:
     """A declared symmetry: rows of the named fields may be permuted together without changing the apparatus.
 
@@ -53,12 +70,11 @@ class Design(eqx.Module):
     symmetries: ClassVar[tuple[Exchange, ...]] = ()
 
     def _repr_html_(self) -> str:
-        from daedalus.core.space import Space  # the sheet needs the space, the space needs this class
-
+        values = [value for path, _ in fields_of(self) for value in np.ravel(at(self, path))]
         rows = "".join(
             f"<tr><td>{e.name}</td><td>{value / unit_value(e.unit):.6g}</td><td>{e.unit}</td>"
             f"<td>{e.lower / unit_value(e.unit):g} to {e.upper / unit_value(e.unit):g}</td><td>{e.doc}</td></tr>"
-            for e, value in zip(Space.of(self).entries, Space.of(self).values(self), strict=True)
+            for e, value in zip(entries_of(self), values, strict=True)
         )
         head = "<tr><th>parameter</th><th>value</th><th>unit</th><th>bounds</th><th>meaning</th></tr>"
         return f"<table><caption>{type(self).__name__}</caption>{head}{rows}</table>"
@@ -123,6 +139,33 @@ def fields_of(design: Design, prefix: tuple[str, ...] = ()) -> Iterator[tuple[tu
                 f"field {'.'.join(path)} of {type(design).__name__} has no data sheet; expected "
                 "parameter(lower, upper, unit, doc=...), learned(doc=...), a static field or a nested Design."
             )
+
+
+def entries_of(design: Design) -> tuple[Entry, ...]:
+    """The data sheet of a design scalar by scalar, in the order of its flattened parameters.
+
+    Raises:
+        DesignError: a field without a data sheet, or bounds that do not fit a field's shape.
+    """
+    entries = []
+    for path, line in fields_of(design):
+        name, shape = ".".join(path), np.shape(at(design, path))
+        try:
+            lower, upper = line.bounds(shape)
+        except ValueError as cause:
+            raise DesignError(f"bounds of {name} do not fit its shape {shape}: {cause}") from cause
+        for place in np.ndindex(*shape):
+            where = f"[{','.join(map(str, place))}]" if place else ""
+            bounds = float(lower[place]), float(upper[place])
+            entries.append(Entry(name + where, line.unit, *bounds, line.kind, line.doc))
+    return tuple(entries)
+
+
+def at(design: Design, path: Sequence[str]) -> Any:
+    """What stands in a design at a path of field names."""
+    for name in path:
+        design = getattr(design, name)
+    return design
 
 
 def _frozen(bound: float | Sequence[float]) -> float | tuple[float, ...]:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
 
 import equinox as eqx
 import jax
@@ -13,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PyTree
 
-from daedalus.core.design import Design, Kind, fields_of
+from daedalus.core.design import Design, Entry, at, entries_of, fields_of
 from daedalus.errors import DesignError
 from daedalus.units import unit as unit_value
 
@@ -23,23 +22,6 @@ class Point(eqx.Module):
 
     cube: Float[Array, "*start param"]  # free parameters, 0 at the lower and 1 at the upper bound [1]
     learned: PyTree  # arrays of learned(...) fields, None elsewhere
-
-
-@dataclasses.dataclass(frozen=True)
-class Entry:
-    """One scalar of the data sheet."""
-
-    name: str  # "z[3]", "upper.x[0]"
-    unit: str
-    lower: float  # house units
-    upper: float  # house units
-    kind: Kind
-    doc: str
-
-    @property
-    def column(self) -> str:
-        """The name of the history's column that holds it: "name [unit]"."""
-        return f"{self.name} [{self.unit}]"
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -62,27 +44,8 @@ class Space:
         Raises:
             DesignError: a field without a data sheet, bounds that do not fit a field's shape, or a value outside.
         """
-        entries, paths = [], []
-        for path, line in fields_of(design):
-            shape = np.shape(_at(design, path))
-            try:
-                lower, upper = line.bounds(shape)
-            except ValueError as cause:
-                raise DesignError(f"bounds of {'.'.join(path)} do not fit its shape {shape}: {cause}") from cause
-            paths.append(path)
-            for position in np.ndindex(*shape):
-                where = f"[{','.join(map(str, position))}]" if position else ""
-                entries.append(
-                    Entry(
-                        ".".join(path) + where,
-                        line.unit,
-                        float(lower[position]),
-                        float(upper[position]),
-                        line.kind,
-                        line.doc,
-                    )
-                )
-        return Space(design, tuple(paths), tuple(entries), np.arange(len(entries)))
+        paths, every = tuple(path for path, _ in fields_of(design)), entries_of(design)
+        return Space(design, paths, every, np.arange(len(every)))
 
     @property
     def entries(self) -> tuple[Entry, ...]:
@@ -130,11 +93,11 @@ class Space:
         flat = self._flat(self.template).at[self.free].set(values)
         leaves, start = [], 0
         for path in self.paths:
-            shape = np.shape(_at(self.template, path))
+            shape = np.shape(at(self.template, path))
             stop = start + int(np.prod(shape))
             leaves.append(flat[start:stop].reshape(shape))
             start = stop
-        design = eqx.tree_at(lambda d: [_at(d, path) for path in self.paths], self.template, leaves)
+        design = eqx.tree_at(lambda d: [at(d, path) for path in self.paths], self.template, leaves)
         return self._with_learned(design, point.learned) if isinstance(point, Point) else design
 
     def point(self, design: Design) -> Point:
@@ -199,20 +162,14 @@ class Space:
     def _flat(self, design: Design) -> Float[Array, "every"]:
         if not self.paths:
             return jnp.zeros(0)
-        return jnp.concatenate([jnp.ravel(_at(design, path)) for path in self.paths]).astype(jnp.result_type(float))
+        return jnp.concatenate([jnp.ravel(at(design, path)) for path in self.paths]).astype(jnp.result_type(float))
 
     def _learned(self, design: Design) -> PyTree:
-        hardware = eqx.tree_at(lambda d: [_at(d, path) for path in self.paths], design, replace_fn=lambda _: None)
+        hardware = eqx.tree_at(lambda d: [at(d, path) for path in self.paths], design, replace_fn=lambda _: None)
         return eqx.filter(hardware, eqx.is_inexact_array)
 
     def _with_learned(self, design: Design, leaves: PyTree) -> Design:
         return eqx.combine(leaves, design) if jax.tree.leaves(leaves) else design
-
-
-def _at(design: Design, path: Sequence[str]) -> Any:
-    for name in path:
-        design = getattr(design, name)
-    return design
 
 
 def _ordered(design: Design) -> Design:
