@@ -1,8 +1,7 @@
 """Mean energy loss of charged particles in matter, and a cheap universal form of it for the hot path.
 
-`stopping_power` is the full law, material by material. `momentum_after` needs one number per path, the
-opacity: the energy [GeV] the path would cost a minimum-ionising particle, the integral of `minimum_loss` over
-    its length. It uses
+`stopping_power` is the full law, material by material. `momentum_after` needs one number per path, the opacity: the
+energy [GeV] the path would cost a minimum-ionising particle, the integral of `minimum_loss` over its length. It uses
 the shape of one range-energy curve for all materials. Losses are means: no straggling, no catastrophic loss.
 """
 
