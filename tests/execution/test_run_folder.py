@@ -70,6 +70,21 @@ def test_equal_runs_have_equal_histories(recorded, dartboard, tmp_path):
             np.testing.assert_array_equal(again[name], column, err_msg=name)
 
 
+def test_a_search_begins_from_what_its_start_file_says(dartboard, tmp_path):
+    problem = dartboard.problem()
+    sizes = {"rounds": 1, "events": 20, "scenarios": 4, "chunk": 4, "seed": 3}
+    for number in range(5):  # some of these doubles have no decimal in cm that leads back to them
+        odd = dartboard.Board(*np.random.default_rng(number).uniform(0.1, 0.4, (1, 2)), radius=1 / 3)
+        first, second = (RunFolder.create(tmp_path / f"{name}{number}") for name in ("first", "second"))
+        histories = []
+        for folder, start in ((first, odd), (second, None)):
+            begin = read_design(first.path / "start.json", problem) if start is None else start
+            method = dartboard.recipe(problem).optimiser
+            histories.append(recorded_search(folder, problem, method, start=begin, **sizes))
+        for name in ("place[0] [cm]", "place[1] [cm]", "radius [mm]", "loss"):
+            np.testing.assert_array_equal(histories[0][name], histories[1][name], err_msg=name)
+
+
 def test_an_interrupt_keeps_the_rounds_so_far(dartboard, tmp_path):
     problem, folder = dartboard.problem(), RunFolder.create(tmp_path / "run")
     stop = lambda progress: signal.raise_signal(signal.SIGINT)  # Ctrl-C after the first chunk

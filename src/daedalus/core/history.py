@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
-import jax.numpy as jnp
 import numpy as np
 
 from daedalus.core.problem import Problem
@@ -66,8 +65,8 @@ class History:
     def design(self, problem: Problem, number: int) -> Any:
         """The design of one row; learned leaves are the start's, rows do not hold them."""
         space = problem.space
-        values = jnp.array([self[entry.column][number] * unit_value(entry.unit) for entry in space.entries])
-        return space.design(jnp.clip((values - space.lower) / (space.upper - space.lower), 0.0, 1.0))
+        values = np.array([float(self[entry.column][number]) * unit_value(entry.unit) for entry in space.entries])
+        return space.filled(np.clip(values, space.lower, space.upper))
 
     def to_pandas(self) -> pandas.DataFrame:
         """The history as a pandas frame; needs pandas (the extra "notebook")."""

@@ -89,16 +89,19 @@ class Space:
         """The design at a point of the unit cube; exact at both bounds, whole numbers rounded."""
         cube = point.cube if isinstance(point, Point) else point
         values = self.lower * (1 - cube) + self.upper * cube
-        values = jnp.where(self.whole, jnp.round(values), values).astype(jnp.result_type(float))
-        flat = self._flat(self.template).at[self.free].set(values)
+        design = self.filled(jnp.where(self.whole, jnp.round(values), values))
+        return self._with_learned(design, point.learned) if isinstance(point, Point) else design
+
+    def filled(self, values: Float[Array, "param"] | Float[np.ndarray, "param"]) -> Design:
+        """The design whose free parameters have the given values [house units], in the process's precision."""
+        flat = self._flat(self.template).at[self.free].set(jnp.asarray(values, jnp.result_type(float)))
         leaves, start = [], 0
         for path in self.paths:
             shape = np.shape(at(self.template, path))
             stop = start + int(np.prod(shape))
             leaves.append(flat[start:stop].reshape(shape))
             start = stop
-        design = eqx.tree_at(lambda d: [at(d, path) for path in self.paths], self.template, leaves)
-        return self._with_learned(design, point.learned) if isinstance(point, Point) else design
+        return eqx.tree_at(lambda d: [at(d, path) for path in self.paths], self.template, leaves)
 
     def point(self, design: Design) -> Point:
         """A design as a point: its place in the cube and its learned leaves."""

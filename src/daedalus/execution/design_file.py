@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 
 from daedalus.core import Design, Entry, Problem, Space
@@ -20,12 +19,12 @@ from daedalus.units import dimension, unit
 def design_table(space: Space, design: Design) -> dict[str, dict[str, Any]]:
     """All parameters of a design, frozen ones included, as {name: {"value": number, "unit": text}}.
 
-    Values are the shortest decimals that identify the number in its precision.
+    Values are the shortest decimals from which `design_from_table` makes the same numbers again, where there are such:
+    a double in another unit may move by its last bit, once.
     """
     whole = _unfrozen(space)
-    values = np.asarray(whole.values(design))
-    shortest = lambda value, entry: float(str(values.dtype.type(value / unit(entry.unit))))
-    return {e.name: {"value": shortest(v, e), "unit": e.unit} for e, v in zip(whole.entries, values, strict=True)}
+    pairs = zip(whole.entries, np.asarray(whole.values(design)), strict=True)
+    return {entry.name: {"value": _shortest(value, unit(entry.unit)), "unit": entry.unit} for entry, value in pairs}
 
 
 def design_from_table(space: Space, table: Mapping[str, Any]) -> Design:
@@ -47,7 +46,7 @@ def design_from_table(space: Space, table: Mapping[str, Any]) -> Design:
             hint = f"Did you mean {', '.join(near)}?" if near else f"Known: {', '.join(list(known)[:12])} ..."
             raise DesignError(f"unknown parameter {name!r}. {hint}")
         flat[known[name]] = _quantity(whole.entries[known[name]], line)
-    design = whole.design(jnp.asarray((flat - whole.lower) / (whole.upper - whole.lower)))
+    design = whole.filled(flat)
     whole.check(design)
     return design
 
@@ -78,6 +77,12 @@ def read_design(path: Path, problem: Problem) -> Design:
 
 def _unfrozen(space: Space) -> Space:
     return dataclasses.replace(space, free=np.arange(len(space.every)))
+
+
+def _shortest(value: np.floating, scale: float) -> float:
+    """The shortest decimal that times a scale is a number again, in the number's own precision."""
+    tries = (float(f"{float(value) / scale:.{digits}g}") for digits in range(1, 18))
+    return next((each for each in tries if type(value)(each * scale) == value), float(value) / scale)
 
 
 def _elements(table: Mapping[str, Any], known: list[str]) -> dict[str, Any]:

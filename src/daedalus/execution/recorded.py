@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import jax
 
-from daedalus.core import Design, History, Optimiser, Problem, Progress, optimise
+from daedalus.core import Design, History, Optimiser, Problem, Progress, Space, optimise
 from daedalus.core.loop import Watcher
+from daedalus.execution.design_file import design_from_table, design_table
 from daedalus.execution.manifest import manifest, now
 from daedalus.execution.run_folder import RunFolder
 
@@ -47,7 +48,7 @@ def recorded_search(
     Raises:
         DaedalusError: what `optimise` raises, after it was noted.
     """
-    begin = problem.start if start is None else start
+    begin = _as_filed(problem.start if start is None else start)
     particles = problem.events if events is None else events
     sizes = {"rounds": rounds, "events": particles, "scenarios": scenarios, "chunk": chunk, "block": block}
     folder.note(**manifest(problem, optimiser, seed=seed, **sizes))
@@ -64,6 +65,12 @@ def recorded_search(
         raise
     folder.note(status="searched" if rounds_done(history) >= rounds else "interrupted", searched_at=now())
     return history
+
+
+def _as_filed(design: Design) -> Design:
+    """The design as its file gives it back: a repeated run begins from the same bits."""
+    space = Space.of(design)
+    return design_from_table(space, design_table(space, design))
 
 
 def rounds_done(history: History) -> int:

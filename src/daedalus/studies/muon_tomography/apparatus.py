@@ -6,6 +6,7 @@ import json
 from importlib.resources import files
 
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from daedalus.core import Pipeline
@@ -108,7 +109,8 @@ def reference_design(name: str, spending: str = "fixed") -> LadleDesign | Priced
     table = json.loads((files("daedalus.studies.muon_tomography") / "references" / f"{name}.json").read_text())[
         "panels"
     ]
-    columns = {arm: {axis: jnp.array([row[axis] for row in table[arm]]) * cm for axis in "xyz"} for arm in table}
+    places = lambda rows, axis: jnp.asarray(np.array([row[axis] for row in rows]) * cm)  # rounded once
+    columns = {arm: {axis: places(rows, axis) for axis in "xyz"} for arm, rows in table.items()}
     shares = {arm: jnp.array([row.get("share", 0.0) for row in table[arm]]) for arm in table}
     upper = UpperPanels(**columns["upper"], share=shares["upper"])
     lower = LowerPanels(**columns["lower"], share=shares["lower"])
