@@ -74,7 +74,7 @@ def test_a_search_begins_from_what_its_start_file_says(dartboard, tmp_path):
     problem = dartboard.problem()
     sizes = {"rounds": 1, "events": 20, "scenarios": 4, "chunk": 4, "seed": 3}
     for number in range(5):  # some of these doubles have no decimal in cm that leads back to them
-        odd = dartboard.Board(*np.random.default_rng(number).uniform(0.1, 0.4, (1, 2)), radius=1 / 3)
+        odd = dartboard.Board(np.random.default_rng(number).uniform(0.1, 0.4, 2).tolist(), radius=1 / 3)
         first, second = (RunFolder.create(tmp_path / f"{name}{number}") for name in ("first", "second"))
         histories = []
         for folder, start in ((first, odd), (second, None)):
