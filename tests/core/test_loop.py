@@ -96,6 +96,17 @@ def test_nothing_accepted_stops_the_search():
         run(problem, RandomSearch(batch=2), rounds=1)
 
 
+def test_points_that_see_nothing_are_worth_nothing_and_the_search_goes_on():
+    chain = lambda design, truth: Pipeline([Source(truth), Shutter(design.centre)], {"first": first})
+    problem = ruler_problem(build=chain, objectives=OBJECTIVES[:1])
+    history = run(problem, RandomSearch(batch=12), rounds=3)
+    blind = history["centre [m]"] <= 0
+    assert 3 < blind.sum() < 20  # a quarter of the range
+    np.testing.assert_array_equal(history["status"], np.where(blind, "empty", "ok"))
+    np.testing.assert_array_equal(np.isinf(history["loss"]), blind)
+    assert not blind[history.best_row()]
+
+
 def test_a_gradient_optimiser_is_refused_across_a_stage_without_derivative():
     chain = lambda design, truth: Pipeline([Source(truth), Shutter(jnp.ones(()))], {"first": first})
     problem = ruler_problem(build=chain, objectives=OBJECTIVES[:1])

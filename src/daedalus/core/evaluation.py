@@ -37,7 +37,7 @@ class Evaluation(eqx.Module):
 
     values: dict[str, Float[Array, "*start"]]  # objectives, constraints, metrics [house units]
     errors: dict[str, Float[Array, "*start"]]  # standard errors [house units]
-    loss: Float[Array, "*start"]  # what the machine minimises: sum of direction * value / scale [1]
+    loss: Float[Array, "*start"]  # what the machine minimises: sum of direction * value / scale; inf if EMPTY [1]
     status: Int[Array, "*start"]  # a `Status`
     accepted: Float[Array, "*start"]  # mean accepted weight per scenario [events]
     empty: Int[Array, "*start"]  # scenarios without an accepted event

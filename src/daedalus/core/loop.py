@@ -85,7 +85,8 @@ def optimise(
     Raises:
         OptimiserError: the optimiser cannot handle the problem.
         DesignError: the start is out of bounds.
-        RunError: nothing is accepted, or a loss or gradient is not finite; names round and stage, carries the history.
+        RunError: no point of a round accepts anything, or a loss or gradient is not finite; names round and stage,
+            carries the history.
     """
     check_fit(problem, optimiser, key=key)
     begin = problem.start if start is None else start
@@ -175,12 +176,14 @@ def _rows(problem: Problem, proposals: Proposal, evaluations: Evaluation, *where
 def _stop_if_unsound(
     problem: Problem, history: History, partition: Partition, proposals: Proposal, *, key: Key[Array, ""], first: int
 ) -> None:
-    """Raises where the newest rows hold a non-finite loss or gradient, or where nothing at all was accepted."""
-    bad = np.where(np.isin(history["status"], ["failed", "empty"]) & (history["round"] >= first))[0]
+    """Raises where the newest rows hold a non-finite loss or gradient, or where no point of a round saw anything."""
+    status, rounds = history["status"], history["round"]
+    blind = np.setdiff1d(rounds[rounds >= first], rounds[status != "empty"])  # rounds whose points are all empty
+    bad = np.where((status == "failed") & (rounds >= first) | np.isin(rounds, blind))[0]
     if len(bad) == 0:
         return
-    row, number = bad[0], int(history["round"][bad[0]])
-    if history["status"][row] == "empty":
+    row, number = bad[0], int(rounds[bad[0]])
+    if status[row] == "empty":
         cause = f"no event was accepted in any of the {partition.scenarios} scenarios"
         remedy = "Start from a design that sees particles, or use more events."
     else:

@@ -181,6 +181,7 @@ class Problem:
         nothing = jnp.all(summaries.weight == 0)
         status = status_of(total, derivative, nothing, jnp.any(jnp.array([False, *violated])))
         empty = jnp.sum(summaries.weight == 0).astype(jnp.int32)
+        total = jnp.where(nothing, jnp.inf, total)  # what sees nothing is worth nothing
         return Evaluation(values, errors, total, status, jnp.mean(summaries.accepted), empty, derivative)
 
     def machine_loss(self, values: Mapping[str, Array]) -> Array:

@@ -7,11 +7,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from daedalus.core import Summaries
 from daedalus.errors import ProblemError, StageError, ValidityWarning
 from daedalus.events import Tracks
 from daedalus.geometry import crossing, walk
 from daedalus.studies.muon_tomography import likelihood_level
 from daedalus.studies.muon_tomography.apparatus import panel_cost, panel_spans, reference_design
+from daedalus.studies.muon_tomography.poca_level import poca_expected_mse
 from daedalus.studies.muon_tomography.problem import ladle_fill_level
 from daedalus.studies.muon_tomography.scenario import labelled_level, ladle_volume, uniform_level
 
@@ -147,6 +149,23 @@ def test_muons_of_a_file_take_the_place_of_the_spectrum(tmp_path):
     assert float(found.accepted) > 100  # all of them cross the middle of every panel; two hits of four in each arm
     with pytest.raises(StageError, match="no such file"):
         ladle_fill_level(muon_file=str(tmp_path / "absent.csv"))
+
+
+def test_scans_with_one_point_or_none_tell_nothing():
+    truth = jnp.linspace(0.6, 1.3, 8)
+    weights, heights = np.full((8, 5), 1e4), np.asarray(truth)[:, None] * 0.5 + 0.1 * np.linspace(-1, 1, 5)
+
+    def expected(w, dtype=jnp.float64):
+        sums = np.stack([np.stack([np.sum(v * heights**k, 1) for k in range(3)], -1) for v in (w, w**2)], 1)
+        summaries = Summaries({"poca": jnp.asarray(sums, dtype)}, jnp.ones(8, dtype))
+        return float(poca_expected_mse(summaries, truth.astype(dtype)))
+
+    prior = float(np.var(truth))
+    variance = np.var(0.1 * np.linspace(-1, 1, 5), ddof=1) / 5  # of the mean of five equal weights
+    assert expected(weights) == pytest.approx(prior * variance / (variance + 0.25 * prior), rel=0.03)
+    for lonely in (weights * (np.arange(5) == 2), 0.0 * weights):
+        assert expected(lonely) == pytest.approx(prior, rel=1e-6)
+        assert expected(lonely, jnp.float32) == pytest.approx(prior, rel=1e-2)
 
 
 def test_no_level_is_special():

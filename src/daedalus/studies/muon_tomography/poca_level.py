@@ -24,6 +24,7 @@ from daedalus.studies.muon_tomography.scenario import SIDE, VOXEL
 LOWER_TAIL, UPPER_TAIL = 0.15865, 0.84135  # one standard deviation to either side of the median
 SMOOTHNESS = 1.0  # width of the acceptance in x and y, in units of half the ladle's side [1]
 FARTHEST = 10 * SIDE  # points farther than ten footprints from the origin are dropped [m]
+LEAST_VARIANCE = 1e-4  # of a point's height, (1 cm)^2: above rounding where one point makes up a scan [m2]
 _LOG_SIGMA = np.linspace(np.log(1e-4), np.log(30.0), 64)  # nodes of the sigma_z quantiles, log m
 _LOG_WEIGHT = np.linspace(np.log(1e-3), np.log(1e6), 64)  # nodes of the weight quantiles, log 1/m2
 
@@ -73,17 +74,19 @@ def poca_level(summaries: Summaries) -> Float[Array, "scenario"]:
 def poca_expected_mse(summaries: Summaries, truth: Float[Array, "scenario"]) -> Float[Array, ""]:
     """The mean squared error [m2] that the scatter of the points leads one to expect, for smooth optimisation.
 
-    With V the mean variance of the weighted mean, sum w^2 (z - zbar)^2 / (sum w)^2, and a the slope of the means
-    against the true levels, the best linear estimate has the error T V / (V + a^2 T), T the variance of the levels
-    (Gauss and Markov with a prior). Far less noisy than the squared errors themselves, and blind to curvature.
+    With V the variance of a scan's weighted mean, sum w^2 (z - zbar)^2 / ((sum w)^2 - sum w^2), and a the slope of the
+    means against the true levels, the best linear estimate has the error T V / (V + a^2 T), T the variance of the
+    levels (Gauss and Markov with a prior); it is T where one point, or none, tells nothing of its own scatter. The
+    mean over scans is far less noisy than the squared errors themselves, and blind to curvature.
     """
     sums, mean = summaries["poca"], poca_level(summaries)
     squares = sums[..., 1, 2] - 2.0 * mean * sums[..., 1, 1] + mean**2 * sums[..., 1, 0]
-    variance = summaries.mean(squares / jnp.maximum(sums[..., 0, 0], 1e-30) ** 2)
+    scatter = jnp.maximum(squares, 0.0) + LEAST_VARIANCE * sums[..., 1, 0] + 1e-30
+    points = jnp.maximum(sums[..., 0, 0] ** 2 - sums[..., 1, 0], 0.0)
     centred = truth - summaries.mean(truth)
     prior = summaries.mean(centred**2)
     slope = summaries.mean(centred * mean) / jnp.maximum(prior, 1e-30)
-    return prior * variance / jnp.maximum(variance + slope**2 * prior, 1e-30)
+    return summaries.mean(prior * scatter / (scatter + slope**2 * prior * points))
 
 
 def _accepted(events: Events) -> Float[Array, "event"]:
@@ -112,4 +115,4 @@ def _side_weight(position: Float[Array, "event"], sigma: Float[Array, "event"]) 
     weight = 2.0 * (expit((1.0 - distance) / SMOOTHNESS) / expit(1.0 / SMOOTHNESS) - 0.5)
     steps = np.diff(weight, prepend=0.0, append=0.0)  # summation by parts: one Gaussian integral per edge
     edge, half = jnp.asarray(edges, position.dtype)[:, None], jnp.asarray(-0.5 * steps, position.dtype)[:, None]
-    return jnp.sum(half * erf((edge - position) * (np.sqrt(0.5) / sigma)), axis=0)
+    return jnp.maximum(jnp.sum(half * erf((edge - position) * (np.sqrt(0.5) / sigma)), axis=0), 0.0)  # but for rounding
