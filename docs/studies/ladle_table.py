@@ -49,9 +49,25 @@ def text(found: dict) -> str:
             "",
             *rows,
             "",
+            *seeds(found),
+            "",
             f"Settings: {told}." if len(told) < 1000 else "Settings: see `validation/ladle.json`.",
         ]
     )
+
+
+def seeds(found: dict) -> list[str]:
+    """The results seed by seed in Markdown, with the paired differences to the better human layout of each estimate."""
+    better = {e: min(("human_1", "human_2"), key=lambda human: found[human][e]["value"]) for e in ESTIMATES}
+    heads = [f"{ESTIMATES[e]} | minus {better[e].replace('_', ' ')} (the better human), paired" for e in ESTIMATES]
+    rows = ["Eight published levels, cm², search by search:", "", f"| seed | {' | '.join(heads)} |", "|---" * 5 + "|"]
+    for number, result in enumerate(found["seeds"]):
+        cells = [str(number)]
+        for e in ESTIMATES:
+            value, error = found["paired_difference_optimised_minus_human"][better[e]]["labels"][e]["by_seed"][number]
+            cells += [cell(result[e]), cell({"value": value, "error": error})]
+        rows.append(f"| {' | '.join(cells)} |")
+    return rows
 
 
 def main() -> None:
