@@ -17,6 +17,7 @@ from daedalus.testing import (
     check_stage,
     conformance,
 )
+from daedalus.testing.stages import settled_difference
 from testing.cases import blank, panel
 
 KEY = jax.random.key(1)
@@ -158,3 +159,10 @@ def test_conformance_of_a_good_and_a_bad_problem():
     }
     assert list(failed) == ["figure greedy"]
     assert failed["figure greedy"].startswith("ConformanceError: greedy changes")
+
+
+def test_differences_are_taken_where_they_settle():
+    # curved on a scale of 1e-3, flat behind a large constant, and one that no step of 1e-4 would get right
+    assert settled_difference(lambda x: jnp.exp(x / 1e-3), 1e-4) == pytest.approx(1e3, rel=1e-8)
+    assert settled_difference(lambda x: 10.0 + 1e-3 * x, 1e-4) == pytest.approx(1e-3, rel=1e-6)
+    assert settled_difference(lambda x: 1.0 / (1.0 - x / 3e-4), 1e-4) == pytest.approx(1 / 3e-4, rel=1e-7)

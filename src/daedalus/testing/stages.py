@@ -17,6 +17,7 @@ from daedalus.testing.report import Report, require, rounding, tree_deviation
 
 _MACROSCOPIC = 0.1  # [1]; relative change of all parameters that must not change who is accepted
 _STEPS = {"float64": (1e-4, 1e-6), "float32": (2e-2, 5e-2)}  # [1]; largest relative step of differences, tolerance
+_ROUNDED = {"float64": 1e-5, "float32": 1e-2}  # [1]; derivatives below rounding over this step are compared with that
 _HALVINGS = 8  # of the largest step; the differences that settle best are taken
 
 Build = Callable[[Float[Array, "param"]], Stage]
@@ -145,7 +146,7 @@ def _check_derivative(
         slope = jax.jvp(outcome, ((numbers, nouns),), (direction,))[1]
         line = jax.jit(lambda step, along=direction: outcome(_moved((numbers, nouns), along, step)))
         difference = settled_difference(line, width)
-        least = abs(float(line(0.0))) * rounding() / (0.1 * width)  # below it the differences are rounding
+        least = abs(float(line(0.0))) * rounding() / _ROUNDED[str(events.weight.dtype)]
         size = max(abs(float(slope)), abs(difference), least)
         off = abs(float(slope) - difference) / max(size, 1e-30)
         require(
