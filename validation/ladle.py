@@ -21,9 +21,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from daedalus.core import optimise, scoring_key
+from daedalus.core import scoring_key
 from daedalus.execution.design_file import design_from_table, design_table
 from daedalus.inference.calibration import cross_fitted_residuals
+from daedalus.search import optimise
 from daedalus.studies.muon_tomography.problem import ESTIMATES, ladle_fill_level, ladle_recipe
 
 HERE = Path(__file__).parent

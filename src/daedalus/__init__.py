@@ -23,12 +23,23 @@ _PLACES = {
     "Stage": "daedalus.core",
     "learned": "daedalus.core",
     "load": "daedalus.catalogue",
-    "optimise": "daedalus.core",
+    "optimise": "daedalus.search",
     "parameter": "daedalus.core",
     "scoring_key": "daedalus.core",
     "studies": "daedalus.catalogue",
 }
-_MODULES = ("core", "errors", "events", "optimisers", "physics", "testing", "units")
+_MODULES = (
+    "core",
+    "errors",
+    "events",
+    "gradients",
+    "landscapes",
+    "optimisers",
+    "physics",
+    "search",
+    "testing",
+    "units",
+)
 
 __all__ = [*_PLACES, *_MODULES]  # pyright: ignore[reportUnsupportedDunderAll]
 

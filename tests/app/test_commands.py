@@ -135,9 +135,70 @@ def test_random_search_is_a_control(cli, tmp_path):
     code, _, said = cli("run", "dartboard/hang", *SHORT, *words)
     assert code == 0, said
     assert read_manifest(tmp_path / "control")["starts"] == 16
-    code, _, said = cli("run", "dartboard/hang", *SHORT, "--set", "wall=wood", "--out", "refused")
+    code, _, said = cli(
+        "run", "dartboard/hang", *SHORT, "--set", "wall=wood", "--optimiser", "adam", "--out", "pressed"
+    )
+    assert code == 0, said  # a measured constraint becomes an augmented Lagrangian
+
+
+def test_a_budget_may_be_given_in_calls_and_parameters_may_be_frozen(cli, tmp_path):
+    words = ("--optimiser", "sobol", "--calls", 33, "--events", 20, "--freeze", "radius", "--out", "few")
+    code, _, said = cli("run", "dartboard/hang", *words)
+    assert code == 0, said
+    history = read_history(tmp_path / "few")
+    assert 16 < len(history) <= 33
+    assert "place[0] [cm]" in history.columns
+    assert "radius [mm]" not in history.columns
+    first, last = (json.loads((tmp_path / "few" / f).read_text())["parameters"] for f in ("start.json", "design.json"))
+    assert first["radius"] == last["radius"]
+
+
+def test_auto_says_why_and_its_choice_is_recorded(cli, tmp_path):
+    code, _, said = cli("run", "dartboard/hang", "--optimiser", "auto", "--calls", 8, "--events", 20, "--out", "auto")
+    assert code == 0, said
+    choice = read_manifest(tmp_path / "auto")["choice"]
+    assert all(reason in " ".join(said.split()) for reason in choice["reasons"])
+    assert "auto" not in (tmp_path / "auto" / "config.toml").read_text()
+    code, _, said = cli("rerun", tmp_path / "auto", "--out", "again")
+    assert code == 0, said
+
+
+def test_derivatives_are_checked(cli, tmp_path):
+    words = ("--designs", 2, "--keys", 3, "--events", 50, "--parameters", "place", "--out", "looked")
+    code, out, said = cli("check", "dartboard/hang", *words)
+    assert code == 0, said
+    assert out.count("place[0]") == 2
+    assert "radius" not in out
+    assert "4 derivatives" in said
+    rows = json.loads((tmp_path / "looked" / "check.json").read_text())["rows"]
+    assert [row["design"] for row in rows] == [0, 0, 1, 1]
+    assert (tmp_path / "looked" / "check.png").stat().st_size > 1000
+
+
+def test_methods_are_compared_at_equal_budgets(cli, tmp_path):
+    words = (
+        "--methods",
+        "random,recipe",
+        "--budget",
+        32,
+        "--seeds",
+        2,
+        "--events",
+        20,
+        "--target",
+        1e9,
+        "--out",
+        "both",
+    )
+    code, out, said = cli("compare", "dartboard/hang", *words)
+    assert code == 0, said
+    assert "1 (2/2)" in out  # every start is below the target
+    methods = json.loads((tmp_path / "both" / "comparison.json").read_text())["methods"]
+    assert [run["made"] for runs in methods.values() for run in runs] == [32, 32, 32, 32]
+    assert (tmp_path / "both" / "comparison.png").stat().st_size > 1000
+    code, _, said = cli("compare", "dartboard/hang", "--methods", "random", "--budget", 16, "--figure", "luck")
     assert code == 1
-    assert "does not handle constraints" in said
+    assert "no figure is called 'luck'" in said
 
 
 RUN, EVALUATE = ("run", "dartboard/hang"), ("evaluate", "dartboard/hang", "--design")

@@ -13,7 +13,7 @@ FUNCTION_LINES = 60
 POSITIONAL = 5
 CLASS_DEPTH = 2
 STUDY_LINES = 800  # of code, like the core
-CORE_LINES = 1000  # of code: docstrings, comments and blank lines do not count
+CORE_LINES = 1300  # of code: docstrings, comments and blank lines do not count
 
 
 def lines(path):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daedalus.core import Design, Evaluation, Gradient, Point, Space, learned, parameter
+from daedalus.core import Design, Gradient, Point, Space, learned, parameter
 from daedalus.errors import OptimiserError
 from daedalus.optimisers import (
     SGD,
@@ -21,6 +21,7 @@ from daedalus.optimisers import (
     WarmUp,
 )
 from daedalus.optimisers.descent import projected
+from daedalus.testing import evaluated
 from daedalus.units import cm
 
 KEY = jax.random.key(0)
@@ -42,8 +43,7 @@ def told(slope, learned_slope=0.0, starts=1, variance=0.0):
     cube = jnp.broadcast_to(jnp.asarray(slope), (starts, 3))
     leaf = jax.tree.map(lambda leaf: jnp.full((starts, 1), learned_slope), SPACE.point(SPACE.template).learned)
     covariance = jnp.broadcast_to(variance * jnp.eye(3), (starts, 3, 3))
-    ones, zeros = jnp.ones(starts), jnp.zeros(starts, jnp.int32)
-    return Evaluation({}, {}, ones, zeros, ones, zeros, Gradient(Point(cube, leaf), covariance))
+    return evaluated(jnp.ones(starts), gradient=Gradient(Point(cube, leaf), covariance))
 
 
 def after(optimiser, slopes, rounds=10, start=None, **options):
@@ -178,7 +178,6 @@ def test_misuse():
     with pytest.raises(OptimiserError, match=r"step_share is 0\.0"):
         begin(SGD(step_share=0.0))
     state = begin(Adam())
-    bare = told([0.0, 0, 0])
-    bare = Evaluation(bare.values, bare.errors, bare.loss, bare.status, bare.accepted, bare.empty, None)
+    bare = evaluated(jnp.ones(1))
     with pytest.raises(OptimiserError, match="no gradient"):
         Adam().tell(state, Adam().ask(state, key=KEY), bare)

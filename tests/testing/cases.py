@@ -19,13 +19,15 @@ from daedalus.detectors.spectrometer import Spectrometer
 from daedalus.detectors.strips import StripPlanes
 from daedalus.events import Events, Particles, blank_events, uniforms
 from daedalus.geometry.voxels import Voxels
-from daedalus.optimisers import SGD, Adam, ErrorNorm, GlobalNorm, OneCycle, RandomSearch, WarmUp
+from daedalus.optimisers import SGD, Adam, ErrorNorm, GlobalNorm, OneCycle, RandomSearch, WarmUp, optimiser
 from daedalus.physics.particles import pion
 from daedalus.reconstruction.closest_approach import ClosestApproach
 from daedalus.reconstruction.line_fit import LineFit
 from daedalus.reconstruction.scattered_line_fit import ScatteredLineFit
 from daedalus.sources import CosmicMuons, HorizontalWindow, MuonFile
 from daedalus.sources.beam import Beam
+from daedalus.studies.test_functions.hump import Mixture, UniformComponents
+from daedalus.studies.test_functions.valley import Reading, UniformLatent
 from daedalus.transport.multiple_scattering import MultipleScattering
 from daedalus.transport.volume import Volume
 
@@ -136,6 +138,12 @@ STAGES = {
             panels(*UPPER), MultipleScattering(volume()), panels(*LOWER), LineFit("upper"), LineFit("lower")
         ),
     ),
+    "UniformComponents": lambda: (UniformComponents(), blank()),
+    "Mixture": lambda: (Mixture(jnp.array([1.2, -0.7])), stacked(UniformComponents())),
+    "Mixture, marginal": lambda: (Mixture(jnp.array([1.2, -0.7]), "marginal"), stacked(UniformComponents())),
+    "UniformLatent": lambda: (UniformLatent(), blank()),
+    "Reading": lambda: (Reading(jnp.asarray(3.0)), stacked(UniformLatent())),
+    "Reading, without noise": lambda: (Reading(jnp.asarray(3.0), noise=False), blank()),
 }  # fmt: skip
 
 OPTIMISERS = {
@@ -144,4 +152,25 @@ OPTIMISERS = {
     "SGD": lambda: SGD(starts=2, steps={"x": 0.1, "z": 0.02}),
     "SGD, clipped": lambda: SGD(clip=ErrorNorm(3.0), schedule=WarmUp(OneCycle()), step_share=0.05),
     "RandomSearch": lambda: RandomSearch(batch=4),
+    "Grid": lambda: optimiser("grid"),
+    "Sobol": lambda: optimiser("sobol", batch=4),
+    "ParzenEstimator": lambda: optimiser("tpe"),
+    "NSGA": lambda: optimiser("nsga2", population=8, batch=2),
+    "NSGA, third": lambda: optimiser("nsga2", variant="nsga3", population=8, batch=2),
+    "CMAES": lambda: optimiser("cmaes"),
+    "Annealing": lambda: optimiser("annealing"),
+    "LBFGS": lambda: optimiser("lbfgs", starts=2),
+    "Newton": lambda: optimiser("newton", starts=2),
+    "Newton, block": lambda: optimiser("newton", hessian="block", directions=2, negative="cut"),
+    "Newton, diagonal": lambda: optimiser("newton", hessian="diagonal", directions=1),
+    "GaussianProcess": lambda: optimiser("gp"),
+    "LinearSurrogate": lambda: optimiser("linear"),
+    "QuadraticSurrogate": lambda: optimiser("quadratic"),
+    "GenerativeSurrogate": lambda: optimiser("generative"),
+    "DifferentialEvolution": lambda: optimiser("de"),
 }
+
+ROUNDS = {  # of the check, where a hundred would take long
+    "GaussianProcess": 15, "LinearSurrogate": 15, "QuadraticSurrogate": 15, "GenerativeSurrogate": 15,
+    "ParzenEstimator": 30, "CMAES": 40, "NSGA": 40, "NSGA, third": 40,
+}  # fmt: skip

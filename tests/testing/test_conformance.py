@@ -10,10 +10,11 @@ import daedalus
 from daedalus.catalogue import load, studies
 from daedalus.core import Optimiser, Space, Stage
 from daedalus.testing import check_optimiser, check_space, check_stage, conformance
-from testing.cases import OPTIMISERS, STAGES, panel
+from testing.cases import OPTIMISERS, ROUNDS, STAGES, panel
 
 KEY = jax.random.key(6)
 SLOW = ("muon_tomography/ladle_fill_level",)  # minutes of compilation: run by `make test-slow`
+SLOW_OPTIMISERS = ("GaussianProcess", "QuadraticSurrogate", "GenerativeSurrogate")  # models fitted in every round
 
 
 def classes(base):
@@ -48,9 +49,15 @@ def test_stage(name):
     print(check_stage(stage, events, key=KEY))
 
 
-@pytest.mark.parametrize("name", OPTIMISERS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.slow if name.split(",")[0] in SLOW_OPTIMISERS else ())
+        for name in OPTIMISERS
+    ],
+)
 def test_optimiser(name):
-    print(check_optimiser(OPTIMISERS[name](), Space.of(panel())))
+    print(check_optimiser(OPTIMISERS[name](), Space.of(panel()), rounds=ROUNDS.get(name, 100)))
 
 
 def test_space():

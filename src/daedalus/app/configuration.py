@@ -13,6 +13,7 @@ from typing import Any, Literal
 from daedalus.errors import RunError
 
 RECIPE = "recipe"  # stands for the optimiser the study recommends
+AUTO = "auto"  # stands for the optimiser that is chosen from what the problem turns out to be like
 
 Precision = Literal["float32", "float64"]
 
@@ -23,6 +24,7 @@ class Configuration:
 
     problem: str
     rounds: int | None = None
+    calls: int | None = None  # evaluations of the search, instead of rounds
     events: int | None = None  # particles per scenario
     scenarios: int | None = None  # scenarios per evaluation in the search
     scoring_scenarios: int | None = None  # scenarios of the final measurement
@@ -31,6 +33,8 @@ class Configuration:
     precision: Precision = "float32"
     chunk: int = 5  # rounds per compiled call
     block: int = 8192  # events in memory at once
+    freeze: Sequence[str] = ()  # parameters that keep the start's values
+    workers: int | None = None  # evaluations of a foreign simulator at a time
     start: str | None = None  # a design file; relative to the configuration file, where there is one
     options: Mapping[str, Any] = dataclasses.field(default_factory=dict)  # of the problem
     optimiser_options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
@@ -41,15 +45,17 @@ class Configuration:
         Raises:
             RunError: a value out of range; the text names it.
         """
-        for name in ("rounds", "events", "scenarios", "scoring_scenarios", "chunk", "block"):
+        for name in ("rounds", "calls", "events", "scenarios", "scoring_scenarios", "chunk", "block", "workers"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise RunError(f"{name} is {value}; expected a whole number of at least 1.")
         if not 0 <= self.seed < 2**32:
             raise RunError(f"seed is {self.seed}; expected a whole number from 0 to {2**32 - 1}.")
-        if self.optimiser == RECIPE and self.optimiser_options:
+        if self.rounds is not None and self.calls is not None:
+            raise RunError(f"rounds is {self.rounds} and calls {self.calls}; give one of them: a round has many calls.")
+        if self.optimiser in (RECIPE, AUTO) and self.optimiser_options:
             raise RunError(
-                "optimiser_options are given, but the optimiser is the study's own; "
+                "optimiser_options are given, but the optimiser is the study's own or chosen; "
                 "name one, for instance optimiser = 'adam'."
             )
 

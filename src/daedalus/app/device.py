@@ -24,6 +24,9 @@ def prepare(precision: str = "float32") -> None:
     if "JAX_NUM_CPU_DEVICES" not in os.environ:
         with suppress(RuntimeError):  # devices exist already
             jax.config.update("jax_num_cpu_devices", _cores())
+    # XLA's threads: a device that waits for another holds one, and the other needs some to arrive (seen: a search of
+    # sixteen designs on two devices with two threads stood still for ever)
+    os.environ.setdefault("NPROC", str(2 * int(os.environ.get("JAX_NUM_CPU_DEVICES") or _cores())))
     folder = os.environ.get("JAX_COMPILATION_CACHE_DIR") or _own_folder()
     if folder:
         jax.config.update("jax_compilation_cache_dir", str(folder))

@@ -1,4 +1,4 @@
-"""The command line: `daedalus list | show | run | rerun | evaluate | report | conformance`.
+"""The command line: `daedalus list | show | run | rerun | evaluate | report | compare | check | conformance`.
 
 Commands import what they need when they are called, so that `--help` and `list` answer at once. Exit codes: 0
 done, 1 an error that is explained in one line, 2 wrong usage, 130 interrupted by Ctrl-C.
@@ -10,7 +10,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import tyro
 from tyro.conf import Positional, UseAppendAction, arg
@@ -50,11 +50,14 @@ def run(
     *,
     out: Path | None = None,
     rounds: int | None = None,
+    calls: int | None = None,
     events: int | None = None,
     scenarios: int | None = None,
     scoring_scenarios: int | None = None,
     seed: int | None = None,
     optimiser: str | None = None,
+    workers: int | None = None,
+    freeze: tuple[str, ...] = (),
     start: Path | None = None,
     set: Settings = [],  # noqa: B006
     force: bool = False,
@@ -66,11 +69,15 @@ def run(
         name: the problem, or a configuration file such as every run leaves in its folder.
         out: the run folder; runs/NAME-TIME by default.
         rounds: rounds of the search.
+        calls: evaluations of the search, instead of rounds.
         events: particles per scenario.
         scenarios: scenarios per evaluation in the search.
         scoring_scenarios: scenarios of the final measurement on fresh events.
         seed: decides every random number of the run.
-        optimiser: the method by name (adam, sgd, random); the study's own by default.
+        optimiser: the method by name (grid, random, sobol, tpe, nsga2, cmaes, annealing, de, gp, adam, sgd, lbfgs,
+            newton, linear, quadratic, generative), or auto; the study's own by default.
+        freeze: parameters that keep the start's values, for instance "z" or "z[0]".
+        workers: evaluations of a foreign simulator at a time; as many as there are processors by default.
         start: a design file to begin with.
         set: options of the problem.
         force: replace the run that is in the folder.
@@ -80,6 +87,9 @@ def run(
 
     values = {
         "rounds": rounds,
+        "calls": calls,
+        "workers": workers,
+        "freeze": freeze or None,
         "events": events,
         "scenarios": scenarios,
         "scoring_scenarios": scoring_scenarios,
@@ -143,6 +153,96 @@ def report(folder: Positional[Folder], /) -> None:
     remake(folder)
 
 
+def compare(
+    name: Positional[Problem],
+    /,
+    *,
+    methods: str,
+    budget: int,
+    seeds: int = 5,
+    figure: str = "loss",
+    target: tuple[float, ...] = (),
+    events: int | None = None,
+    scenarios: int | None = None,
+    scoring_scenarios: int | None = None,
+    seed: int = 0,
+    set: Settings = [],  # noqa: B006
+    out: Path | None = None,
+    precision: Precision = "float32",
+) -> None:
+    """Compare methods on a problem: equal budgets, and incumbents that are measured again with fresh events.
+
+    Args:
+        name: the problem.
+        methods: their names, separated by commas; "recipe" is the study's own.
+        budget: evaluations each search may make.
+        seeds: searches per method.
+        figure: what incumbents are measured by; the loss or a figure's name.
+        target: values of that figure to be reached.
+        events: particles per scenario.
+        scenarios: scenarios per evaluation in the search.
+        scoring_scenarios: scenarios of the measurements.
+        seed: of the first search.
+        set: options of the problem.
+        out: a folder for the courses and the figure.
+        precision: of all numbers.
+    """
+    from daedalus.app.compare import compare as run_comparison
+
+    values: dict[str, Any] = {"events": events, "scenarios": scenarios, "scoring_scenarios": scoring_scenarios}
+    values |= {"seed": seed, "precision": precision}
+    run_comparison(
+        name,
+        methods=methods.split(","),
+        calls=budget,
+        seeds=seeds,
+        figure=figure,
+        targets=target,
+        out=out,
+        settings=_flat(set),
+        **values,
+    )
+
+
+def check(
+    name: Positional[Problem],
+    /,
+    *,
+    designs: int = 3,
+    keys: int = 8,
+    events: int | None = None,
+    scenarios: int | None = None,
+    parameters: tuple[str, ...] = (),
+    softness: tuple[float, ...] = (1.0,),
+    seed: int = 0,
+    set: Settings = [],  # noqa: B006
+    out: Path | None = None,
+    strict: bool = False,
+    precision: Precision = "float32",
+) -> None:
+    """Hold a problem's gradient against finite differences of the real apparatus, parameter by parameter.
+
+    Args:
+        name: the problem.
+        designs: places that are looked at: the start and others around it.
+        keys: independent evaluations of each.
+        events: particles per scenario.
+        scenarios: scenarios per evaluation.
+        parameters: names of parameters; all by default.
+        softness: scales of the relaxations' widths.
+        seed: decides every random number.
+        set: options of the problem.
+        out: a folder for the table and the figure.
+        strict: exit with 1 where a derivative is wrong or zero.
+        precision: of all numbers.
+    """
+    from daedalus.app.check import check as run_check
+
+    values = {"events": events, "scenarios": scenarios, "seed": seed, "precision": precision}
+    places: dict[str, Any] = {"designs": designs, "keys": keys, "parameters": parameters, "softness": softness}
+    run_check(name, out=out, strict=strict, settings=_flat(set), **places, **values)
+
+
 def conformance(
     name: Positional[Problem],
     /,
@@ -176,6 +276,8 @@ COMMANDS = {
     "rerun": rerun,
     "evaluate": evaluate,
     "report": report,
+    "compare": compare,
+    "check": check,
     "conformance": conformance,
     "version": version,
 }

@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
-from daedalus.core import History, Problem, Progress
-from daedalus.core.loop import Watcher
+from daedalus.core import History, Problem
+from daedalus.search import Progress, Watcher
 
 LINES = 10  # progress lines of a search whose output is no terminal
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,13 +19,14 @@ from daedalus.app.progress import progress_bar
 from daedalus.app.report import write_report
 from daedalus.app.results_table import show_results
 from daedalus.app.screen import messages, output, remark
-from daedalus.app.task import Task, task
-from daedalus.core import Design, History, Progress
+from daedalus.app.task import Task, resolved_task
+from daedalus.core import Design, History
 from daedalus.errors import DaedalusError
-from daedalus.execution import RunFolder, read_design, recorded_search, result, rounds_done
+from daedalus.execution import RunFolder, Workers, read_design, recorded_search, result, rounds_done
 from daedalus.execution.manifest import now
 from daedalus.execution.run_folder import START
 from daedalus.execution.toml_text import toml_text
+from daedalus.search import Progress
 
 
 def search(
@@ -60,14 +63,18 @@ def perform(given: Configuration, *, out: Path | None, force: bool) -> RunFolder
         KeyboardInterrupt: Ctrl-C; the folder then holds the rounds so far, with their figures.
     """
     prepare(given.precision)
-    found = task(given)
+    found, choice = resolved_task(given)
     chosen = found.configuration
+    for reason in () if choice is None else choice.reasons:
+        remark(reason)
     start = found.problem.start if chosen.start is None else read_design(chosen.start, found.problem)
-    found.problem.space.check(start)
+    found = dataclasses.replace(found, problem=dataclasses.replace(found.problem, start=start))
     folder = RunFolder.create(out or default_folder(chosen.problem), force=force)
     kept = chosen if chosen.start is None else chosen.changed(start=START)
     folder.write_configuration(toml_text(kept.table()))
     folder.note(status="starting", configuration=kept.table())
+    if choice is not None:
+        folder.note(choice=dataclasses.asdict(choice))
     remark(f"run folder: {folder.path}")
     history = _searched(folder, found, start)
     if rounds_done(history) < (chosen.rounds or 0):
@@ -91,9 +98,12 @@ def _searched(folder: RunFolder, found: Task, start: Design) -> History:
         nonlocal seen
         seen = progress.history
 
-    with progress_bar(messages(), chosen.rounds or 1) as bar:
+    simulator, watch = found.problem.simulator, (remember,)
+    workers = nullcontext() if simulator is None else Workers(simulator, concurrent=chosen.workers)
+    with progress_bar(messages(), chosen.rounds or 1) as bar, workers as evaluator:
+        how = {"start": start, "watch": (*watch, bar), "evaluator": evaluator}
         try:
-            return recorded_search(folder, found.problem, found.optimiser, start=start, watch=(remember, bar), **sizes)
+            return recorded_search(folder, found.problem, found.optimiser, **how, **sizes)
         except DaedalusError:
             folder.write_figures(pictures(found, seen))
             raise

@@ -6,6 +6,8 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any, Literal
 
+import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, PyTree
 
 from daedalus.core.summaries import Summaries
@@ -51,14 +53,55 @@ class Objective:
 
 @dataclasses.dataclass(frozen=True)
 class Constraint:
-    """A figure that must stay within bounds [house units]; measured, and reported where it does not."""
+    """A figure that must stay within bounds [house units]; equal bounds make an equality.
+
+    A *measured* one, ``function(design, summaries, truths)``, costs an evaluation and is reported where it is
+    violated. A *known* one, ``function(design)``, costs nothing: designs are made to meet it before anything is
+    simulated, so that every evaluated design does.
+    """
 
     name: str
-    function: Figure
+    function: Figure | Callable[[Any], Float[Array, ""]]
     lower: float = -float("inf")
     upper: float = float("inf")
     unit: str = "1"
+    scale: float = 1.0  # a violation that matters [house units]
+    tolerance: float = 0.0  # how far beyond a bound still counts as met [house units]; positive for an equality
+    known: bool = False
     doc: str = ""
+
+    def __post_init__(self) -> None:
+        """Checks unit, scale, bounds and tolerance.
+
+        Raises:
+            ProblemError: bounds out of order or both infinite, a scale that is not positive, an equality without
+                tolerance.
+        """
+        unit_value(self.unit)
+        finite = np.isfinite(self.lower) or np.isfinite(self.upper)
+        if not (finite and self.lower <= self.upper and self.scale > 0 and self.tolerance >= 0):
+            raise ProblemError(
+                f"constraint {self.name!r} has bounds {self.lower} to {self.upper}, scale {self.scale} and tolerance "
+                f"{self.tolerance}; expected lower <= upper, one of them finite, a positive scale, a tolerance >= 0."
+            )
+        if self.lower == self.upper and self.tolerance == 0:
+            raise ProblemError(f"constraint {self.name!r} is an equality; give the tolerance within which it is met.")
+
+    @property
+    def sides(self) -> int:
+        """The number of finite bounds [1]."""
+        return int(np.isfinite(self.lower)) + int(np.isfinite(self.upper))
+
+    def read(self, design: Any, summaries: Any, truths: PyTree) -> Float[Array, ""]:
+        """The constraint's value [house units]; a known one needs the design only."""
+        known: Callable[..., Any] = self.function
+        return jnp.asarray(known(design) if self.known else known(design, summaries, truths))
+
+    def excess(self, value: Float[Array, ""]) -> Float[Array, "side"]:
+        """How far a value lies beyond each finite bound [scales]; negative where the bound is met."""
+        low, high = self.lower - self.tolerance - value, value - self.upper - self.tolerance
+        sides = [low] * bool(np.isfinite(self.lower)) + [high] * bool(np.isfinite(self.upper))
+        return jnp.stack(sides) / self.scale
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,3 +113,11 @@ class Metric:
     unit: str = "1"
     doc: str = ""
     always: bool = False  # also in relaxed evaluations, which otherwise give NaN and save the work
+
+
+@dataclasses.dataclass(frozen=True)
+class Goals:
+    """How many numbers an evaluation carries for an optimiser."""
+
+    objectives: int = 1
+    constraints: int = 0  # rows of ``Evaluation.excess``: one per finite bound of a measured constraint

@@ -10,16 +10,22 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Int, Key, PyTree
 
+from daedalus.core.admission import admitted
 from daedalus.core.design import Design
-from daedalus.core.evaluation import Evaluation, Gradient, status_of
-from daedalus.core.objective import Constraint, Metric, Objective
+from daedalus.core.evaluation import Evaluation, Gradient, Pressure
+from daedalus.core.figures import Figures, Readings, jackknife, unknown
+from daedalus.core.foreign import foreign_evaluation
+from daedalus.core.objective import Constraint, Goals, Metric, Objective
 from daedalus.core.pipeline import Pipeline, Sums
+from daedalus.core.simulator import Direct, Outcome, Request, Simulator
 from daedalus.core.space import Point, Space
-from daedalus.core.stage import Stage
+from daedalus.core.stage import Derivative, Stage
 from daedalus.core.summaries import Partition, Summaries, accumulate
 from daedalus.errors import ProblemError
+from daedalus.units import unit as unit_value
 
 Softness = Float[Array, ""] | float | None
 JACKKNIFE_GROUPS = 16  # parts left out in turn; the relative error of a standard error is then about 18 %
@@ -47,12 +53,13 @@ class Problem:
     """A design task: what may vary, what happens to the events, and what the outcome is worth.
 
     ``build(design, scenario)`` makes the pipeline; the source stands in front of it. Evaluations with a softness
-    use relaxed stages (for the machine), those without use the real apparatus (for people).
+    use relaxed stages (for the machine), those without use the real apparatus (for people). Instead of a pipeline
+    there may be a simulator, a foreign program; such a problem cannot be traced.
     """
 
     name: str
     start: Design  # the first design, and the template of the space
-    build: Callable[[Any, Any], Pipeline]
+    build: Callable[[Any, Any], Pipeline] | None
     objectives: tuple[Objective, ...]
     source: Stage | None = None
     scenarios: Scenarios = Scenarios(_no_truth, 1, random=False)
@@ -61,7 +68,8 @@ class Problem:
     version: str = "1"
     doc: str = ""
     events: int = 1000  # particles per scenario, unless told otherwise
-    traceable: bool = True
+    simulator: Simulator | None = None
+    frozen: tuple[str, ...] = ()  # parameters that keep the start's values; "z" stands for all of z[...]
     references: Mapping[str, Design] = dataclasses.field(default_factory=dict)  # published designs, by name
     physics: tuple[str, ...] = ()  # the physics options that are on, for the data sheet and the manifest
 
@@ -69,25 +77,60 @@ class Problem:
         """Checks what can be checked without an event.
 
         Raises:
-            ProblemError: no objective, or two figures of one name.
+            ProblemError: no objective, two figures of one name, neither pipeline nor simulator or both, or a start that
+                violates a known constraint.
             DesignError: a field of the design without a data sheet, or a starting value out of bounds.
         """
+        if (self.build is None) == (self.simulator is None):
+            raise ProblemError(f"problem {self.name!r} needs either build=... or simulator=..., and not both.")
         names = [figure.name for figure in self.figures]
         if not self.objectives or len(set(names)) < len(names):
             raise ProblemError(
                 f"problem {self.name!r} has the figures {names}; expected at least one objective and no name twice."
             )
         self.space.check(self.start)
+        known = [c for c in self.constraints if c.known]
+        beyond = [c.name for c in known if (c.excess(c.read(self.start, None, None)) > 1e-6).any()]
+        if beyond:
+            raise ProblemError(
+                f"the start of {self.name!r} violates the known constraint {', '.join(beyond)}; expected a start that "
+                "meets it, for the search goes back there where it finds nothing nearer."
+            )
+
+    @property
+    def traceable(self) -> bool:
+        """Whether evaluations can be compiled, mapped and differentiated."""
+        return self.simulator is None
+
+    @property
+    def goals(self) -> Goals:
+        """How many numbers an evaluation carries for an optimiser."""
+        return self._figures.goals
+
+    @property
+    def _figures(self) -> Figures:
+        return Figures(self.objectives, self.constraints, self.metrics)
 
     @property
     def space(self) -> Space:
-        """The space of all the design's parameters."""
-        return Space.of(self.start)
+        """The space of the design's parameters, without those that are frozen."""
+        return Space.of(self.start).freeze(*self.frozen)
 
     @property
     def figures(self) -> tuple[Objective | Constraint | Metric, ...]:
         """Objectives, constraints and metrics, in this order."""
         return (*self.objectives, *self.constraints, *self.metrics)
+
+    @property
+    def derivative(self) -> Derivative:
+        """What the derivative of the problem is like: the flags of all stages; whole numbers make it biased.
+
+        A foreign simulator's own derivative counts as exact, or there is none.
+        """
+        whole = Derivative.BIASED if self.space.whole.any() else Derivative.EXACT
+        if self.simulator is not None:
+            return whole | (Derivative.EXACT if self.simulator.differentiable else Derivative.NONE)
+        return whole | self.pipeline(self.start, key=jax.random.key(0), softness=1.0).derivative
 
     def partition(self, events: int, scenarios: int | None = None, *, block: int = 8192) -> Partition:
         """How the events of an evaluation are cut into parts and blocks.
@@ -102,7 +145,11 @@ class Problem:
         return Partition(events, count, 1 if leave_scenarios else min(JACKKNIFE_GROUPS, events), block)
 
     def pipeline(self, design: Design, *, key: Key[Array, ""], softness: Softness = None) -> Pipeline:
-        """The pipeline of a design in the first scenario of a key, source in front."""
+        """The pipeline of a design in the first scenario of a key, source in front.
+
+        Raises:
+            ProblemError: the problem has a simulator instead.
+        """
         return self._chain(design, self._truth(_folded(key, 0), jnp.asarray(0), 1), softness)
 
     def evaluate(
@@ -132,6 +179,10 @@ class Problem:
         space = self.space
         space.check(design)
         partition = self.partition(self.events if events is None else events, scenarios)
+        if self.simulator is not None:
+            evaluator = Direct(self.simulator)
+            evaluator.submit(self.request(design, 0, key=key, events=partition.events, gradient=gradient))
+            return self.answered(space.point(design), evaluator.collect()[0], gradient=gradient)
         run = _compiled(self, partition, gradient, softness is None)
         evaluation = run(space.point(design), key, jnp.asarray(1.0 if softness is None else softness))
         if int(evaluation.empty) == partition.scenarios:
@@ -150,39 +201,67 @@ class Problem:
         return _finished(sums), truths
 
     def measure(
-        self, point: Point, *, key: Key[Array, ""], partition: Partition, softness: Softness, gradient: bool
+        self,
+        point: Point,
+        *,
+        key: Key[Array, ""],
+        partition: Partition,
+        softness: Softness,
+        gradient: bool,
+        pressure: Pressure | None = None,
     ) -> Evaluation:
         """The evaluation of a point; traceable, mappable, differentiable. `evaluate` is its front door.
 
         The gradient's covariance comes from the parts' own contributions: copies of the point feed the parts, so
         that one backward pass yields the derivative part by part.
         """
+        real, figures = softness is None, self._figures
 
         def loss(pair: tuple[Point, Point]) -> tuple[Array, Any]:
             sums, truths = self._sums(pair[1], key, partition, softness)
-            design = self.space.design(pair[0])
-            summaries = _finished(sums)
-            values = self._values(design, summaries, truths, softness is None)
-            return self.machine_loss(values), (values, sums, truths)
+            found = figures.read(self.space.design(pair[0]), _finished(sums), truths, real=real)
+            return found.pressed(pressure), (found, sums, truths)
 
         pair = (point, _copies(point, partition))
         derivative = None
         if gradient:
-            (total, (values, sums, truths)), (direct, parts) = eqx.filter_value_and_grad(loss, has_aux=True)(pair)
+            (_, (found, sums, truths)), (direct, parts) = eqx.filter_value_and_grad(loss, has_aux=True)(pair)
             derivative = self._gradient(direct, parts, partition)
         else:
-            total, (values, sums, truths) = loss(pair)
-        errors = self._errors(self.space.design(point), sums, truths, partition, softness is None)
+            _, (found, sums, truths) = loss(pair)
+        errors = self._errors(self.space.design(point), sums, truths, partition, real)
         summaries = _finished(sums)
-        violated = [
-            (values[c.name] < c.lower - 2 * errors[c.name]) | (values[c.name] > c.upper + 2 * errors[c.name])
-            for c in self.constraints
-        ]
-        nothing = jnp.all(summaries.weight == 0)
-        status = status_of(total, derivative, nothing, jnp.any(jnp.array([False, *violated])))
+        counts = {"accepted": jnp.mean(summaries.accepted), "nothing": jnp.all(summaries.weight == 0)}
         empty = jnp.sum(summaries.weight == 0).astype(jnp.int32)
-        total = jnp.where(nothing, jnp.inf, total)  # what sees nothing is worth nothing
-        return Evaluation(values, errors, total, status, jnp.mean(summaries.accepted), empty, derivative)
+        return figures.evaluation(found, errors, derivative, empty=empty, **counts)
+
+    def request(self, design: Design, number: int, *, key: Key[Array, ""], events: int, gradient: bool) -> Request:
+        """What a foreign simulator is asked to evaluate a design."""
+        values = zip(self.space.entries, np.asarray(self.space.values(design), float), strict=True)
+        seed = int(jax.random.bits(key, dtype=jnp.uint32)) >> 1
+        shown = {entry.name: float(value) / unit_value(entry.unit) for entry, value in values}
+        return Request(number, shown, events, seed, gradient)
+
+    def answered(
+        self, point: Point, outcome: Outcome, *, gradient: bool = False, pressure: Pressure | None = None
+    ) -> Evaluation:
+        """The evaluation of a point by a foreign simulator; without an answer its gradient is zero."""
+        design = self.space.design(point)
+        return foreign_evaluation(self.space, self._figures, design, outcome, gradient=gradient, pressure=pressure)
+
+    def admitted(self, points: Point, *, whole: bool) -> Point:
+        """The points, axis start first, moved as little as needed to meet the known constraints; traceable.
+
+        Args:
+            points: where a search would like to go.
+            whole: also round whole numbers and choices, so that the optimiser knows where it was.
+        """
+        if not (whole and self.space.whole.any()) and not any(c.known for c in self.constraints):
+            return points
+        beyond = lambda cube: self._figures.known_excess(self.space.design(cube))
+        anchor = self.space.cube(self.start)
+        move = lambda cube: admitted(cube, anchor, beyond, self.space.snapped if whole else lambda c: c)
+        return Point(jax.vmap(move)(points.cube), points.learned)
 
     def machine_loss(self, values: Mapping[str, Array]) -> Array:
         """What the machine minimises: the sum over objectives of direction * value / scale [1]."""
@@ -202,6 +281,8 @@ class Problem:
         return " or ".join(objective.name for objective in self.objectives)
 
     def _chain(self, design: Design, truth: PyTree, softness: Softness) -> Pipeline:
+        if self.build is None:
+            raise ProblemError(f"{self.name!r} is evaluated by a foreign simulator; it has no pipeline.")
         return self.build(design, truth).after(self.source).softened(softness)
 
     def _truth(self, key: Key[Array, ""], index: Int[Array, ""], count: int) -> PyTree:
@@ -219,15 +300,8 @@ class Problem:
         build = lambda point, truth: self._chain(space.design(point), truth, softness)
         return accumulate(build, copies, truths, self._keys(key, partition), partition), truths
 
-    def _values(self, design: Design, summaries: Summaries, truths: PyTree, real: bool) -> dict[str, Array]:
-        """All figures; metrics that are measured on the real apparatus only are NaN on a relaxed one."""
-        skipped = {m.name for m in self.metrics if not (real or m.always)}
-        nothing = jnp.asarray(jnp.nan)
-        measured = lambda figure: jnp.asarray(figure.function(design, summaries, truths))
-        return {f.name: nothing if f.name in skipped else measured(f) for f in self.figures}
-
-    def _errors(self, design: Design, sums: Sums, truths: PyTree, partition: Partition, real: bool) -> dict[str, Array]:
-        """Jackknife standard errors (Efron and Stein, Ann. Statist. 9 (1981) 586), leaving out groups of parts."""
+    def _errors(self, design: Design, sums: Sums, truths: PyTree, partition: Partition, real: bool) -> Readings:
+        """Standard errors, leaving out groups of parts."""
         sums = jax.lax.stop_gradient(sums)
         whole = _finished(sums)
         if partition.groups > 1:
@@ -238,15 +312,16 @@ class Problem:
             member = jnp.arange(partition.scenarios) % groups
             without = lambda g: Summaries(whole.sums, jnp.where(member == g, 0.0, whole.weight))
         else:
-            return {f.name: jnp.asarray(jnp.nan) for f in self.figures}
-        replicas = jax.vmap(lambda g: self._values(design, without(g), truths, real))(jnp.arange(groups))
-        return {name: jnp.sqrt((groups - 1) * jnp.var(v, 0)) for name, v in replicas.items()}
+            return unknown(self._figures.read(design, whole, truths, real=real))
+        read = lambda g: self._figures.read(design, without(g), truths, real=real)
+        return jackknife(jax.vmap(read)(jnp.arange(groups)))
 
     def _gradient(self, direct: Point, parts: Point, partition: Partition) -> Gradient:
         value = jax.tree.map(lambda d, p: d + jnp.sum(p, (0, 1)), direct, parts)
         groups = jnp.sum(parts.cube, 1) if partition.groups > 1 else parts.cube[0]
-        spread = groups - jnp.mean(groups, 0)
         count = groups.shape[0]
+        share = partition.shares if partition.groups > 1 else np.full(count, 1 / count)
+        spread = groups - share[:, None] * jnp.sum(groups, 0)
         return Gradient(value, count / max(count - 1, 1) * spread.T @ spread)
 
 

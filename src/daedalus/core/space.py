@@ -14,6 +14,7 @@ from jaxtyping import Array, Float, PyTree
 
 from daedalus.core.design import Design, Entry, at, entries_of, fields_of
 from daedalus.errors import DesignError
+from daedalus.gradients.relaxations import straight_through
 from daedalus.units import unit as unit_value
 
 
@@ -86,11 +87,20 @@ class Space:
         return (self.values(design) - self.lower) / (self.upper - self.lower)
 
     def design(self, point: Point | Float[Array, "param"]) -> Design:
-        """The design at a point of the unit cube; exact at both bounds, whole numbers rounded."""
+        """The design at a point of the unit cube; exact at both bounds, whole numbers rounded.
+
+        Whole numbers and choices have the derivative of the identity (straight-through, biased).
+        """
         cube = point.cube if isinstance(point, Point) else point
         values = self.lower * (1 - cube) + self.upper * cube
-        design = self.filled(jnp.where(self.whole, jnp.round(values), values))
+        design = self.filled(jnp.where(self.whole, straight_through(values), values))
         return self._with_learned(design, point.learned) if isinstance(point, Point) else design
+
+    def snapped(self, cube: Float[Array, "param"]) -> Float[Array, "param"]:
+        """The nearest place in the cube where whole numbers are whole, inside their bounds."""
+        span = jnp.where(self.whole, self.upper - self.lower, 1.0)
+        levels = jnp.clip(jnp.round(self.lower + span * cube), jnp.ceil(self.lower), jnp.floor(self.upper))
+        return jnp.where(self.whole, (levels - self.lower) / span, cube)
 
     def filled(self, values: Float[Array, "param"] | Float[np.ndarray, "param"]) -> Design:
         """The design whose free parameters have the given values [house units], in the process's precision."""

@@ -9,6 +9,7 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, Float, Int, Key, PyTree
 
@@ -61,6 +62,12 @@ class Partition:
     def per_group(self) -> int:
         """Events per group and scenario, padding included."""
         return -(-self.events // self.groups)
+
+    @property
+    def shares(self) -> np.ndarray:
+        """The share of a scenario's events that each group holds [1]; the last ones may be smaller."""
+        first = self.per_group * np.arange(self.groups)
+        return np.clip(self.events - first, 0, self.per_group) / self.events
 
     @property
     def blocks(self) -> int:
@@ -161,12 +168,28 @@ def _one_pass(build: Any, part: tuple[Any, ...], earlier: Sums, *, number: int, 
 
 
 def _mapped(function: Callable[[Any], Sums], parts: Any, partition: Partition) -> Sums:
-    """The function over the axis of parts, which JAX's devices share."""
-    mesh, split = partition.mesh, PartitionSpec("part")
+    """The function over the axis of parts, which JAX's devices share.
+
+    All sums travel between devices in one message: several at a time may wait for each other for ever, where devices
+    are threads that are fewer than the messages.
+    """
+    mesh = partition.mesh
     local = lambda own: _mapped_here(function, own, partition.groups * partition.scenarios // mesh.size, partition)
     if mesh.size == 1:
         return local(parts)
-    return jax.shard_map(local, mesh=mesh, in_specs=split, out_specs=split, check_vma=False)(parts)
+    shared = lambda own: _gathered(local(own))
+    split, everywhere = PartitionSpec("part"), PartitionSpec()
+    return jax.shard_map(shared, mesh=mesh, in_specs=split, out_specs=everywhere, check_vma=False)(parts)
+
+
+def _gathered(sums: Sums) -> Sums:
+    """The sums of all devices' parts, on every device."""
+    leaves, tree = jax.tree.flatten(sums)
+    own = jnp.concatenate([leaf.reshape(leaf.shape[0], -1) for leaf in leaves], 1)
+    every = jax.lax.all_gather(own, "part", tiled=True)
+    ends = np.cumsum([leaf[0].size for leaf in leaves])[:-1]
+    pieces = zip(jnp.split(every, ends, 1), leaves, strict=True)
+    return jax.tree.unflatten(tree, [p.reshape(-1, *leaf.shape[1:]).astype(leaf.dtype) for p, leaf in pieces])
 
 
 def _mapped_here(function: Callable[[Any], Sums], parts: Any, count: int, partition: Partition) -> Sums:

@@ -1,25 +1,39 @@
 """Execution: where searches run and what they leave behind.
 
-Holds run folders, the files in them, and measurements with fresh events. What a problem is about is none of
-its business, and neither is how results look: that is `daedalus.app`.
+Holds run folders, the files in them, measurements with fresh events, and the runners of foreign simulators. What
+a problem is about is none of its business, and neither is how results look: that is `daedalus.app`.
 """
 
+from daedalus.execution.callbacks import in_jit
 from daedalus.execution.design_file import design_from_table, design_table, write_design
+from daedalus.execution.functions import PythonFunction
 from daedalus.execution.history_file import write_history
+from daedalus.execution.libraries import SharedLibrary
 from daedalus.execution.manifest import environment, manifest
 from daedalus.execution.measurement import Measurement, candidates, measurement, optimised, result
+from daedalus.execution.offline import StoredTable, offline
+from daedalus.execution.programs import Executable
 from daedalus.execution.recorded import recorded_search, rounds_done
 from daedalus.execution.run_folder import RunFolder, read_design, read_history, read_manifest
+from daedalus.execution.workers import Ledger, Workers
 
 __all__ = [
+    "Executable",
+    "Ledger",
     "Measurement",
+    "PythonFunction",
     "RunFolder",
+    "SharedLibrary",
+    "StoredTable",
+    "Workers",
     "candidates",
     "design_from_table",
     "design_table",
     "environment",
+    "in_jit",
     "manifest",
     "measurement",
+    "offline",
     "optimised",
     "read_design",
     "read_history",

@@ -15,8 +15,12 @@ import jax.numpy as jnp
 
 from daedalus._version import version
 from daedalus.core import Optimiser, Problem
+from daedalus.search.comparison import batch_size
 
-PACKAGES = ("jax", "jaxlib", "equinox", "optax", "numpy", "scipy", "pyarrow", "matplotlib")
+PACKAGES = (
+    "jax", "jaxlib", "equinox", "optax", "numpy", "scipy", "pyarrow", "matplotlib",
+    "optuna", "cmaes", "tinygp", "optimistix",
+)  # fmt: skip
 
 
 def manifest(
@@ -49,7 +53,7 @@ def manifest(
         "problem_version": problem.version,
         "physics": list(problem.physics),
         "optimiser": repr(optimiser),
-        "starts": _starts(problem, optimiser, rounds),
+        "starts": batch_size(problem, optimiser),
         "seed": seed,
         "rounds": rounds,
         "chunk": chunk,
@@ -99,13 +103,6 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
 def now() -> str:
     """The time in UTC, ISO 8601, to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-def _starts(problem: Problem, optimiser: Optimiser, rounds: int) -> int:
-    """The number of points the optimiser asks for in a round."""
-    key = jax.random.key(0)
-    state = optimiser.init(problem.space, problem.space.point(problem.start), key=key, rounds=rounds)
-    return int(optimiser.ask(state, key=key).points.cube.shape[0])
 
 
 def _package(name: str) -> str | None:

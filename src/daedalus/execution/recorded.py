@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import jax
 
-from daedalus.core import Design, History, Optimiser, Problem, Progress, Space, optimise
-from daedalus.core.loop import Watcher
+from daedalus.core import Design, History, Optimiser, Problem, Space
 from daedalus.execution.design_file import design_from_table, design_table
 from daedalus.execution.manifest import manifest, now
 from daedalus.execution.run_folder import RunFolder
+from daedalus.search import Progress, Watcher, optimise
 
 
 def recorded_search(
@@ -26,6 +26,7 @@ def recorded_search(
     watch: Sequence[Watcher] = (),
     chunk: int = 5,
     block: int = 8192,
+    evaluator: Evaluator | None = None,
 ) -> History:
     """The history of a search whose manifest, start and history are in the folder at every moment.
 
@@ -44,6 +45,7 @@ def recorded_search(
         watch: called after every chunk, besides the folder's own watcher.
         chunk: rounds per compiled call [1].
         block: events in memory at once [1].
+        evaluator: where a foreign simulator is run; by default in this thread, one evaluation at a time.
 
     Raises:
         DaedalusError: what `optimise` raises, after it was noted.
@@ -58,7 +60,8 @@ def recorded_search(
         folder.write_history(progress.history)
 
     try:
-        history = optimise(problem, optimiser, key=jax.random.key(seed), start=begin, watch=(journal, *watch), **sizes)
+        how = {"key": jax.random.key(seed), "start": begin, "watch": (journal, *watch), "evaluator": evaluator}
+        history = optimise(problem, optimiser, **how, **sizes)
     except BaseException as cause:
         status = "interrupted" if isinstance(cause, KeyboardInterrupt) else "failed"
         folder.note(status=status, cause=str(cause) or repr(cause), finished_at=now())

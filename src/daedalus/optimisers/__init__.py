@@ -1,16 +1,21 @@
-"""Optimisers: how the space of designs is searched. They see the unit cube and evaluations only."""
+"""Optimisers: how the space of designs is searched. They see the unit cube and evaluations only.
 
-from daedalus.optimisers.adam import Adam
+The classes are imported when they are asked for: some bring a library with them.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
 from daedalus.optimisers.clipping import Clipping, ErrorNorm, GlobalNorm
 from daedalus.optimisers.names import OPTIMISERS, optimiser
-from daedalus.optimisers.random_search import RandomSearch
 from daedalus.optimisers.schedules import Constant, Cosine, Geometric, OneCycle, Schedule, WarmUp
-from daedalus.optimisers.sgd import SGD
 
-__all__ = [
+_CLASSES = {place.rpartition(":")[2]: place.partition(":")[0] for place in OPTIMISERS.values()}
+
+__all__ = [  # pyright: ignore[reportUnsupportedDunderAll]
     "OPTIMISERS",
-    "SGD",
-    "Adam",
     "Clipping",
     "Constant",
     "Cosine",
@@ -18,8 +23,18 @@ __all__ = [
     "Geometric",
     "GlobalNorm",
     "OneCycle",
-    "RandomSearch",
     "Schedule",
     "WarmUp",
     "optimiser",
+    *_CLASSES,
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _CLASSES:
+        return getattr(import_module(_CLASSES[name]), name)
+    raise AttributeError(f"module 'daedalus.optimisers' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

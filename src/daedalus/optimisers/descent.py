@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 import equinox as eqx
 import jax
@@ -11,8 +12,9 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float, Int, Key
 
-from daedalus.core import Evaluation, Gradient, Point, Proposal, Space, parameter_steps
+from daedalus.core import Evaluation, Goals, Gradient, Point, Proposal, Space, parameter_steps
 from daedalus.errors import OptimiserError
+from daedalus.optimisers.augmented_lagrangian import AugmentedLagrangian, Multipliers
 from daedalus.optimisers.clipping import Clipping
 from daedalus.optimisers.schedules import Cosine, Geometric, Schedule
 from daedalus.optimisers.starts import starting_points
@@ -30,6 +32,7 @@ class DescentState(eqx.Module):
     groups: Int[Array, "param"]  # number of the field a free parameter belongs to
     round: Int[Array, ""]
     rounds: Int[Array, ""]
+    multipliers: Multipliers | None  # of measured constraints
 
     @property
     def done(self) -> Float[Array, ""]:
@@ -48,6 +51,7 @@ class Descent(eqx.Module):
     clip: Clipping | None
     starts: int
     spread: float | None  # of the starts beyond the first [share of range]; None: anywhere
+    lagrangian: AugmentedLagrangian  # how measured constraints press
 
     def begin(
         self,
@@ -57,19 +61,15 @@ class Descent(eqx.Module):
         *,
         key: Key[Array, ""],
         rounds: int,
+        goals: Goals,
     ) -> DescentState:
         """The state before the first round.
 
         Raises:
             OptimiserError: a step for an unknown parameter, or a size that is not positive.
         """
-        if not (self.step_share > 0 and self.learned_rate > 0):
-            raise OptimiserError(
-                f"step_share is {self.step_share} and learned_rate {self.learned_rate}; expected positive numbers."
-            )
+        sizes = step_sizes(space, self.steps, self.step_share, self.learned_rate)
         points = starting_points(start, self.starts, key=key, spread=self.spread)
-        sizes = parameter_steps(space, dict(self.steps))
-        sizes = np.where(np.isnan(sizes), self.step_share, sizes)
         fields = [name.split("[")[0] for name in space.names]
         groups = np.array([fields.index(field) for field in fields], np.int32)
         return DescentState(
@@ -79,11 +79,12 @@ class Descent(eqx.Module):
             groups=jnp.asarray(groups),
             round=jnp.zeros((), jnp.int32),
             rounds=jnp.asarray(rounds, jnp.int32),
+            multipliers=self.lagrangian.begin(self.starts, goals),
         )
 
     def ask(self, state: DescentState) -> Proposal:
-        """The points of the round, with the softness the schedule has for it."""
-        return Proposal(state.points, self.softness(state.done))
+        """The points of the round, with the softness the schedule has for it and the constraints' pressure."""
+        return Proposal(state.points, self.softness(state.done), self.lagrangian.pressure(state.multipliers))
 
     def slope(self, state: DescentState, evaluation: Evaluation) -> Point:
         """The gradients to descend: projected at active bounds, clipped, and per step instead of per range.
@@ -95,22 +96,46 @@ class Descent(eqx.Module):
         """
         if evaluation.gradient is None:
             raise OptimiserError("the evaluations hold no gradient; evaluate with gradient=True.")
-        found = evaluation.gradient
+        found = jax.tree.map(partial(_or_zero, evaluation.sound), evaluation.gradient)
         free = projected(found.value.cube, state.points.cube)
         gradient = Gradient(Point(free, found.value.learned), found.covariance)
         value = gradient.value if self.clip is None else jax.vmap(self.clip)(gradient)
         return Point(value.cube * state.steps, value.learned)
 
-    def moved(self, state: DescentState, move: Point, memory: optax.OptState) -> DescentState:
+    def moved(self, state: DescentState, move: Point, memory: optax.OptState, evaluation: Evaluation) -> DescentState:
         """The state after a move of the cube [steps] and of the learned leaves [learning rates].
 
-        Places beyond a bound are put back onto it, exactly.
+        Places beyond a bound are put back onto it, exactly. The multipliers follow the evaluation's excesses.
         """
         factor = self.schedule(state.done).astype(state.steps.dtype)
         cube = jnp.clip(state.points.cube + factor * state.steps * move.cube, 0.0, 1.0)
         learn = lambda leaf, change: leaf + (factor * self.learned_rate * change).astype(leaf.dtype)
-        learned = jax.tree.map(learn, state.points.learned, move.learned)
-        return DescentState(Point(cube, learned), memory, state.steps, state.groups, state.round + 1, state.rounds)
+        points = Point(cube, jax.tree.map(learn, state.points.learned, move.learned))
+        multipliers = self.lagrangian.updated(state.multipliers, evaluation)
+        return DescentState(points, memory, state.steps, state.groups, state.round + 1, state.rounds, multipliers)
+
+
+def step_sizes(space: Space, steps: Mapping[str, float], share: float, rate: float) -> Float[np.ndarray, "param"]:
+    """Steps of all parameters [share of their range].
+
+    Args:
+        space: the space that is searched.
+        steps: step by parameter name [house units of the parameter].
+        share: step of the parameters not named [share of their range].
+        rate: learning rate of the learned leaves, checked with them [1].
+
+    Raises:
+        OptimiserError: a step for an unknown parameter, or a size that is not positive.
+    """
+    if not (share > 0 and rate > 0):
+        raise OptimiserError(f"step_share is {share} and learned_rate {rate}; expected positive numbers.")
+    sizes = parameter_steps(space, dict(steps))
+    return np.where(np.isnan(sizes), share, sizes)
+
+
+def _or_zero(sound: Array, leaf: Array) -> Array:
+    """The leaf with zeros for the starts whose evaluation has no loss: these stay where momentum takes them."""
+    return jnp.where(sound.reshape(-1, *[1] * (leaf.ndim - 1)), leaf, jnp.zeros_like(leaf))
 
 
 def projected(

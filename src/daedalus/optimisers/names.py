@@ -5,17 +5,35 @@ from __future__ import annotations
 import difflib
 import inspect
 from collections.abc import Mapping
+from importlib import import_module
 from types import MappingProxyType
 from typing import Any
 
 from daedalus.core import Optimiser
 from daedalus.errors import OptimiserError
-from daedalus.optimisers.adam import Adam
-from daedalus.optimisers.random_search import RandomSearch
 from daedalus.optimisers.schedules import Constant, Cosine, Geometric, OneCycle, Schedule
-from daedalus.optimisers.sgd import SGD
 
-OPTIMISERS: Mapping[str, type[Optimiser]] = MappingProxyType({"adam": Adam, "sgd": SGD, "random": RandomSearch})
+# where each method's class is; imported when it is asked for, because some bring a library with them
+OPTIMISERS: Mapping[str, str] = MappingProxyType(
+    {
+        "grid": "daedalus.optimisers.grid:Grid",
+        "random": "daedalus.optimisers.random_search:RandomSearch",
+        "sobol": "daedalus.optimisers.sobol:Sobol",
+        "tpe": "daedalus.optimisers.parzen:ParzenEstimator",
+        "nsga2": "daedalus.optimisers.nsga:NSGA",
+        "cmaes": "daedalus.optimisers.cmaes:CMAES",
+        "annealing": "daedalus.optimisers.annealing:Annealing",
+        "de": "daedalus.optimisers.differential_evolution:DifferentialEvolution",
+        "gp": "daedalus.optimisers.gaussian_process:GaussianProcess",
+        "adam": "daedalus.optimisers.adam:Adam",
+        "sgd": "daedalus.optimisers.sgd:SGD",
+        "lbfgs": "daedalus.optimisers.lbfgs:LBFGS",
+        "newton": "daedalus.optimisers.newton:Newton",
+        "linear": "daedalus.optimisers.linear_surrogate:LinearSurrogate",
+        "quadratic": "daedalus.optimisers.quadratic_surrogate:QuadraticSurrogate",
+        "generative": "daedalus.optimisers.generative_surrogate:GenerativeSurrogate",
+    }
+)
 SCHEDULES: Mapping[str, type[Schedule]] = MappingProxyType(
     {"constant": Constant, "cosine": Cosine, "geometric": Geometric, "one_cycle": OneCycle}
 )
@@ -27,7 +45,8 @@ def optimiser(name: str, **options: Any) -> Optimiser:
     Raises:
         OptimiserError: an unknown name, option or schedule; the text suggests near ones.
     """
-    kind = OPTIMISERS[_known("optimiser", name, list(OPTIMISERS))]
+    module, _, kind_name = OPTIMISERS[_known("optimiser", name, list(OPTIMISERS))].partition(":")
+    kind = getattr(import_module(module), kind_name)
     accepted = [option for option in inspect.signature(kind).parameters if option != "self"]
     for option, value in options.items():
         _known(f"option of {name}", option, accepted)

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Key
 
-from daedalus.core import Capabilities, Evaluation, Optimiser, Point, Proposal, Space
+from daedalus.core import ONE_GOAL, Capabilities, Evaluation, Goals, Optimiser, Point, Proposal, Space
 from daedalus.errors import OptimiserError
 from daedalus.optimisers.starts import repeated
 
@@ -29,7 +29,7 @@ class RandomSearch(Optimiser):
     Whole numbers and choices are drawn with equal probability for each value. Learned leaves stay.
     """
 
-    handles: ClassVar[Capabilities] = Capabilities(whole_numbers=True, noise=True, constraints=True)
+    handles: ClassVar[Capabilities] = Capabilities(noise=True, constraints=True, partial_batches=True)
 
     batch: int = 16  # points per round
 
@@ -37,7 +37,9 @@ class RandomSearch(Optimiser):
         if self.batch < 1:
             raise OptimiserError(f"the batch of RandomSearch is {self.batch}; expected at least 1 point per round.")
 
-    def init(self, space: Space, start: Point, *, key: Key[Array, ""], rounds: int) -> RandomState:
+    def init(
+        self, space: Space, start: Point, *, key: Key[Array, ""], rounds: int, goals: Goals = ONE_GOAL
+    ) -> RandomState:
         """The state before the first round."""
         levels = np.where(space.whole, np.floor(space.upper - space.lower) + 1, 0)
         return RandomState(start, jnp.asarray(levels, start.cube.dtype), jnp.zeros((), jnp.int32))

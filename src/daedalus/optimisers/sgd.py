@@ -11,7 +11,8 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Key
 
-from daedalus.core import Capabilities, Evaluation, Optimiser, Point, Proposal, Space
+from daedalus.core import ONE_GOAL, Capabilities, Evaluation, Goals, Optimiser, Point, Proposal, Space
+from daedalus.optimisers.augmented_lagrangian import AugmentedLagrangian
 from daedalus.optimisers.clipping import Clipping
 from daedalus.optimisers.descent import SOFTNESS_BY_ROUND, STEPS_BY_ROUND, Descent, DescentState
 from daedalus.optimisers.schedules import Schedule
@@ -29,10 +30,11 @@ class SGD(Optimiser):
 
     The learning rate of each field (all of z[...]) is set by its first non-zero gradient, start by start, so
     that the field's fastest element then moves by its step; afterwards the moves follow the gradient, within
-    the bounds. No move is longer than ``longest`` steps.
+    the bounds. No move is longer than ``longest`` steps. Measured constraints press by an augmented Lagrangian. Whole
+    numbers and choices keep a latent place, as in `Adam`.
     """
 
-    handles: ClassVar[Capabilities] = Capabilities(gradients=True, noise=True)
+    handles: ClassVar[Capabilities] = Capabilities(gradients=True, constraints=True, noise=True)
 
     descent: Descent
     momentum: float
@@ -51,6 +53,7 @@ class SGD(Optimiser):
         clip: Clipping | None = None,
         starts: int = 1,
         spread: float | None = None,
+        lagrangian: AugmentedLagrangian | None = None,
     ) -> None:
         """Settings of the search.
 
@@ -65,14 +68,20 @@ class SGD(Optimiser):
             clip: how gradients are shortened; None leaves them.
             starts: searches side by side [1]; the first begins at the given design.
             spread: standard deviation of the other starts around it [share of range]; None: anywhere.
+            lagrangian: how measured constraints press; by default with a constant weight.
         """
-        self.descent = Descent(dict(steps or {}), step_share, learned_rate, schedule, softness, clip, starts, spread)
+        press = lagrangian or AugmentedLagrangian(growth=1.0)  # fixed learning rates bear no growing curvature
+        self.descent = Descent(
+            dict(steps or {}), step_share, learned_rate, schedule, softness, clip, starts, spread, press
+        )
         self.momentum = momentum
         self.longest = longest
 
-    def init(self, space: Space, start: Point, *, key: Key[Array, ""], rounds: int) -> SGDState:
+    def init(
+        self, space: Space, start: Point, *, key: Key[Array, ""], rounds: int, goals: Goals = ONE_GOAL
+    ) -> SGDState:
         """The state before the first round."""
-        state = self.descent.begin(space, start, self._rule(), key=key, rounds=rounds)
+        state = self.descent.begin(space, start, self._rule(), key=key, rounds=rounds, goals=goals)
         return SGDState(state, jnp.zeros_like(state.points.cube))
 
     def ask(self, state: SGDState, *, key: Key[Array, ""]) -> Proposal:
@@ -89,7 +98,7 @@ class SGD(Optimiser):
         velocity, memory = self._rule().update(scaled, state.descent.memory)  # pyright: ignore
         cube = jnp.clip(-velocity.cube, -self.longest, self.longest)  # pyright: ignore
         move = Point(cube, optax.tree.scale(-1.0, velocity.learned))  # pyright: ignore
-        return SGDState(self.descent.moved(state.descent, move, memory), rates)
+        return SGDState(self.descent.moved(state.descent, move, memory, evaluation), rates)
 
     def _rule(self) -> optax.GradientTransformation:
         return optax.trace(decay=self.momentum)

@@ -1,6 +1,7 @@
 """Conformance, shipped: anyone can prove a stage, objective, optimiser, space or problem of their own."""
 
 from daedalus.testing.conformance import Verdict, conformance
+from daedalus.testing.evaluations import evaluated
 from daedalus.testing.gradients import GradientReport, check_gradient
 from daedalus.testing.objectives import check_objective
 from daedalus.testing.optimisers import check_optimiser
@@ -21,4 +22,5 @@ __all__ = [
     "check_space",
     "check_stage",
     "conformance",
+    "evaluated",
 ]

@@ -50,6 +50,9 @@ def _verdict(name: str, check: Callable[[], object]) -> Verdict:
 
 def _checks(problem: Problem, key: Key[Array, ""], events: int) -> Iterator[tuple[str, Callable[[], object]]]:
     yield "space", lambda: check_space(problem.space)
+    if not problem.traceable:
+        yield "problem", lambda: check_problem(problem, key=key, events=events)
+        return
     chain = problem.pipeline(problem.start, key=key)
     record = blank_events(jnp.arange(events, dtype=jnp.uint32))
     for number, stage in enumerate(chain.stages):
@@ -71,7 +74,7 @@ def _checks(problem: Problem, key: Key[Array, ""], events: int) -> Iterator[tupl
         )
     yield "problem", lambda: check_problem(problem, key=key, events=events, scenarios=partition.scenarios)
     soft = problem.pipeline(problem.start, key=key, softness=1.0)
-    if problem.traceable and Derivative.NONE not in soft.derivative:
+    if Derivative.NONE not in soft.derivative:
         names = problem.space.names[:: max(problem.space.size // _COMPARED, 1)]
         yield (
             "gradient",
@@ -84,7 +87,8 @@ def _stage_check(problem: Problem, number: int, record: Events, key: Key[Array, 
     start = problem.space.point(problem.start)
 
     def build(cube: Float[Array, "param"]) -> Stage:
-        return problem.pipeline(problem.space.design(Point(cube, start.learned)), key=key).stages[number]
+        inside = jnp.where(problem.space.whole, start.cube, cube)  # whole numbers have no differences
+        return problem.pipeline(problem.space.design(Point(inside, start.learned)), key=key).stages[number]
 
     def check() -> object:
         stage = build(start.cube)

@@ -147,7 +147,8 @@ def _chosen(problem: Problem, names: Sequence[str]) -> list[int]:
     for name in names:
         if not any(_is_part(entry, name) for entry in known):
             raise DesignError(f"no free parameter is called {name!r}; expected one of {', '.join(known)}.")
-    return [i for i, entry in enumerate(known) if not names or any(_is_part(entry, name) for name in names)]
+    chosen = [i for i, entry in enumerate(known) if not names or any(_is_part(entry, name) for name in names)]
+    return [i for i in chosen if not problem.space.whole[i]]  # straight through whole numbers nothing is held exact
 
 
 def _is_part(entry: str, name: str) -> bool:

@@ -26,7 +26,7 @@ def check_objective(
         ConformanceError: it does not.
     """
     name = objective.name
-    value = jnp.asarray(objective.function(design, summaries, truths))
+    value = _figure(objective, design, truths, summaries)
     require(value.shape == (), f"{name} has shape {value.shape}", "one number", "Average with summaries.mean.")
     require(jnp.isfinite(value), f"{name} is {value}", "a finite number", "Guard divisions and logarithms.")
     scenarios = summaries.weight.shape[0]
@@ -50,7 +50,8 @@ def check_objective(
 
 
 def _figure(objective: Any, design: Design, truths: PyTree, summaries: Summaries) -> Any:
-    return jnp.asarray(objective.function(design, summaries, truths))
+    read = objective.read if isinstance(objective, Constraint) else objective.function
+    return jnp.asarray(read(design, summaries, truths))
 
 
 def _check_slope(objective: Any, design: Design, truths: PyTree, summaries: Summaries) -> None:

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from daedalus.catalogue import Study
-from daedalus.core import Derivative, optimise, scoring_key
+from daedalus.core import Derivative, scoring_key
 from daedalus.errors import ProblemError
+from daedalus.search import optimise
 from daedalus.studies.tracking import STUDY
 from daedalus.studies.tracking.cost import cost, prices
 from daedalus.studies.tracking.problem import SPAN, evenly_spaced, resolution, telescope, telescope_recipe

@@ -75,9 +75,11 @@ def readings(problem: Problem, designs: Mapping[str, Any], *, key: Key[Array, ""
         designs: layouts by name.
         key: decides levels and muons.
     """
+    chain_of = problem.build
+    assert chain_of is not None  # the ladle has a pipeline
 
     def build(design: Any, truth: Any) -> Pipeline:
-        chain = problem.build(design, truth)
+        chain = chain_of(design, truth)
         return Pipeline(chain.stages, [{**chain.passes[0], "tracks": _drawn}, *chain.passes[1:]])
 
     traced = dataclasses.replace(problem, build=build)

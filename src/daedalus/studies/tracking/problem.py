@@ -29,7 +29,7 @@ SPOT = 3 * mm  # standard deviation of the beam in the target
 DIVERGENCE = 10 * mrad  # standard deviation of the slopes; spreads particles over many strips
 TARGET = 0.0  # position of the target [m]
 MOMENTA = (1.0, 10.0)  # range of the beam's momentum [GeV]
-PLANES = (2, 12)  # fewest that make a line, most that fit on the table
+PLANES = (2, 16)  # fewest that make a line, most that fit on the table with their boxes
 IMPACT_SCALE = 2 * um  # a change of the impact resolution that matters
 COST_SCALE = 5 * kEUR  # a change of the cost that matters
 BOX = 3 * cm  # depth of the box a plane is mounted in, and so the least distance of two planes
@@ -51,7 +51,7 @@ def telescope(planes: int = 5, momentum: float | None = None) -> Problem:
         momentum: one momentum of the beam [GeV]; by default 1 to 10 GeV, uniform in the logarithm.
 
     Raises:
-        ProblemError: fewer than two planes or more than twelve, or a momentum that is not positive.
+        ProblemError: fewer than two planes or more than sixteen, or a momentum that is not positive.
     """
     if not PLANES[0] <= planes <= PLANES[1]:
         raise ProblemError(f"{planes} planes; expected {PLANES[0]} to {PLANES[1]}: choose one of these.")

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from core.toys import OBJECTIVES, Shutter, Source, Window, build, first, limited, ruler_problem
-from daedalus.core import Derivative, Pipeline, optimise, scoring_key, training_key
+from daedalus.core import Derivative, Pipeline, scoring_key, training_key
 from daedalus.core.history import CLOCK_COLUMNS
 from daedalus.errors import DesignError, OptimiserError, RunError
 from daedalus.optimisers import Adam, RandomSearch
+from daedalus.search import optimise
 
 KEY = jax.random.key(9)
 PROBLEM = ruler_problem(objectives=OBJECTIVES[:1])

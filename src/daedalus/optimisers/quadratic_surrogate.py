@@ -1,0 +1,50 @@
+"""Quadratic surrogate: parabolas by regression in a region that moves, for problems without derivatives."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from jaxtyping import Array, Key
+
+from daedalus.core import ONE_GOAL, Capabilities, Evaluation, Goals, Optimiser, Point, Proposal, Space
+from daedalus.optimisers.local_region import LocalSearch, LocalState
+
+
+class QuadraticSurrogate(Optimiser):
+    """Steps down the parabola that a regression finds among the rows of a region, none of which needs a derivative.
+
+    Rows count by their standard errors and by their distance; earlier ones are replayed. Of all Hessians that explain
+    the rows the smallest is taken, as Powell does, so that a model exists from the first round on and sharpens with
+    every row; how much smaller than their noise allows, the evidence says. In many parameters slope and Hessian are
+    expected to lie in the active subspace that earlier slopes span. Measured constraints are parabolas too, and are met
+    before the loss is lowered. Of several objectives the sum is minimised.
+    """
+
+    handles: ClassVar[Capabilities] = Capabilities(
+        constraints=True, noise=True, partial_batches=True, traceable=False
+    )  # fmt: skip
+
+    search: LocalSearch
+
+    def __init__(self, *, batch: int = 8, radius: float = 0.07) -> None:
+        """Settings of the search.
+
+        Args:
+            batch: points per round [1].
+            radius: length of the first round's steps [share of each parameter's range]; later ones adapt.
+        """
+        self.search = LocalSearch(batch, radius, degree=2)
+
+    def init(
+        self, space: Space, start: Point, *, key: Key[Array, ""], rounds: int, goals: Goals = ONE_GOAL
+    ) -> LocalState:
+        """The state before the first round."""
+        return self.search.begin(space, start, goals)
+
+    def ask(self, state: LocalState, *, key: Key[Array, ""]) -> Proposal:
+        """The points of the next round."""
+        return self.search.ask(state, state.model, key=key)
+
+    def tell(self, state: LocalState, proposal: Proposal, evaluation: Evaluation) -> LocalState:
+        """The state after the evaluations of a proposal."""
+        return self.search.tell(state, proposal, evaluation)

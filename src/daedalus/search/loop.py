@@ -1,0 +1,168 @@
+"""The one loop: rounds of ask, evaluate and tell, watched from outside."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+
+import jax
+import numpy as np
+from jaxtyping import Array, Key, PyTree
+
+from daedalus.core import (
+    Design,
+    Evaluator,
+    History,
+    Optimiser,
+    Partition,
+    Point,
+    Problem,
+    Proposal,
+    Space,
+    check_fit,
+    training_key,
+)
+from daedalus.errors import DesignError, RunError
+from daedalus.search.rounds import rounds_of
+from daedalus.search.rows import Rows
+
+GIVE_UP = 20  # evaluations of a foreign simulator; where all of the first ones fail, something is wrong with it
+
+
+@dataclasses.dataclass(frozen=True)
+class Progress:
+    """What watchers see after each chunk of rounds."""
+
+    problem: Problem
+    history: History
+    done: int  # rounds
+    rounds: int
+    started_at: float  # clock reading at the start [s]
+    points: Point  # asked for in the last round, learned leaves included; axis start first
+    state: PyTree  # the optimiser's
+
+
+Watcher = Callable[[Progress], None]
+
+
+def optimise(
+    problem: Problem,
+    optimiser: Optimiser,
+    *,
+    key: Key[Array, ""],
+    rounds: int,
+    events: int | None = None,
+    scenarios: int | None = None,
+    start: Design | None = None,
+    watch: Sequence[Watcher] = (),
+    chunk: int = 5,
+    block: int = 8192,
+    evaluator: Evaluator | None = None,
+) -> History:
+    """The history of a search: every point an optimiser asked for, evaluated.
+
+    All starts of a round share events and scenarios, so that they are compared on common random numbers. Chunks of
+    rounds run in one compiled call where problem and optimiser are traceable. Points are made to meet known constraints
+    before they are evaluated. An interrupt (Ctrl-C) ends the search after the last finished chunk and returns what
+    there is.
+
+    Args:
+        problem: the task.
+        optimiser: the method.
+        key: decides every random number of the search.
+        rounds: rounds of ask and tell [1].
+        events: particles per scenario [1]; the problem's own number by default.
+        scenarios: scenarios per evaluation [1]; the problem's own number by default.
+        start: where to begin; the problem's start by default.
+        watch: called with a `Progress` after every chunk; they only look.
+        chunk: rounds per compiled call [1].
+        block: events in memory at once [1].
+        evaluator: where a foreign simulator is run; by default in this thread, one evaluation at a time.
+
+    Raises:
+        OptimiserError: the optimiser cannot handle the problem.
+        DesignError: the start is out of bounds.
+        RunError: no point of a round accepts anything, or a loss or gradient is not finite; names round and stage,
+            carries the history. Failures of a foreign simulator are rows like others, unless nothing else happens.
+    """
+    check_fit(problem, optimiser, key=key)
+    begin = problem.start if start is None else start
+    _check_start(problem, begin)
+    partition = problem.partition(problem.events if events is None else events, scenarios, block=block)
+    how = {"key": jax.random.fold_in(key, 2), "rounds": rounds, "goals": problem.goals}
+    state, key = partition.everywhere((optimiser.init(problem.space, problem.space.point(begin), **how), key))
+    perform, rows = rounds_of(problem, optimiser, partition, chunk, evaluator), Rows(problem, partition)
+    history, began = History(), time.perf_counter()
+    with suppress(KeyboardInterrupt):
+        for first in range(0, rounds, perform.chunk):
+            clock = time.perf_counter(), time.process_time()
+            batch = perform(state, first, rounds, key)
+            state, proposals = batch.state, batch.proposals
+            history = history.extended(rows(batch, first=first, row=len(history), clock=clock))
+            points = jax.tree.map(lambda leaf: leaf[-1], proposals.points)
+            progress = Progress(problem, history, first + len(proposals.softness), rounds, began, points, state)
+            for watcher in watch:
+                watcher(progress)
+            _stop_if_unsound(problem, history, partition, proposals, key=key, first=first)
+    return history
+
+
+def _check_start(problem: Problem, start: Design) -> None:
+    """Checks that a start lies within bounds and has the problem's values for what is frozen.
+
+    Raises:
+        DesignError: it does not.
+    """
+    space = problem.space
+    space.check(start)
+    every, filled = Space.of(start), space.filled(space.values(start))
+    if problem.frozen and not np.array_equal(every.values(filled), every.values(start)):
+        raise DesignError(
+            f"the start has other values of {', '.join(problem.frozen)} than {problem.name!r}, where they are frozen; "
+            "expected the same. Give them to the problem: dataclasses.replace(problem, start=...)."
+        )
+
+
+def _stop_if_unsound(
+    problem: Problem, history: History, partition: Partition, proposals: Proposal, *, key: Key[Array, ""], first: int
+) -> None:
+    """Raises where the newest rows hold a non-finite loss or gradient, or where no point of a round saw anything."""
+    if not problem.traceable:
+        return _stop_if_hopeless(problem, history)
+    status, rounds = history["status"], history["round"]
+    blind = np.setdiff1d(rounds[rounds >= first], rounds[status != "empty"])  # rounds whose points are all empty
+    bad = np.where((status == "failed") & (rounds >= first) | np.isin(rounds, blind))[0]
+    if len(bad) == 0:
+        return
+    row, number = bad[0], int(rounds[bad[0]])
+    if status[row] == "empty":
+        cause = f"no event was accepted in any of the {partition.scenarios} scenarios"
+        remedy = "Start from a design that sees particles, or use more events."
+    else:
+        point = jax.tree.map(lambda leaf: leaf[number - first, int(history["start"][row])], proposals.points)
+        place = problem.first_non_finite(
+            problem.space.design(point),
+            key=jax.random.fold_in(training_key(key, number), 1),
+            events=partition.events,
+            softness=proposals.softness[number - first],
+            scenarios=partition.scenarios,
+        )
+        cause = f"the loss or its gradient is not finite; the first non-finite value appears in {place}"
+        remedy = "The history up to here is kept in this error's `history`."
+    _stop(history, f"round {number} of {problem.name!r}: {cause}. {remedy}")
+
+
+def _stop_if_hopeless(problem: Problem, history: History) -> None:
+    """Raises where a foreign simulator has never given an answer."""
+    answered = np.isin(history["status"], ("ok", "infeasible"))
+    if len(history) >= GIVE_UP and not answered.any():
+        causes = ", ".join(sorted(set(history["cause"]))[:3])
+        _stop(history, f"all of the first {len(history)} evaluations of {problem.name!r} failed: {causes}.")
+
+
+def _stop(history: History, text: str) -> None:
+    error = RunError(text)
+    error.history = history  # pyright: ignore[reportAttributeAccessIssue]
+    raise error

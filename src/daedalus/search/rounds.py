@@ -1,0 +1,195 @@
+"""Rounds: ask, evaluate and tell, compiled in chunks where that is possible and step by step where it is not."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Key, PyTree
+
+from daedalus.core import (
+    Direct,
+    Evaluation,
+    Evaluator,
+    Optimiser,
+    Outcome,
+    Partition,
+    Point,
+    Problem,
+    Proposal,
+    training_key,
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Batch:
+    """What some rounds brought; the leaves of proposals and evaluations have the axes (round, start) first."""
+
+    state: PyTree  # the optimiser's, after the last round
+    proposals: Proposal
+    evaluations: Evaluation
+    outcomes: Sequence[Outcome] = ()  # of a foreign simulator: one per point, in order
+
+
+@runtime_checkable
+class Rounds(Protocol):
+    """A way to perform rounds, ``chunk`` at a time."""
+
+    chunk: int
+
+    def __call__(self, state: PyTree, first: int, rounds: int, key: Key[Array, ""]) -> Batch:
+        """The rounds from ``first`` on, ``chunk`` of them or as many as are left of ``rounds``."""
+        ...
+
+
+def rounds_of(
+    problem: Problem, optimiser: Optimiser, partition: Partition, chunk: int, evaluator: Evaluator | None = None
+) -> Rounds:
+    """The way to perform rounds that a problem and an optimiser allow."""
+    if not problem.traceable:
+        return ForeignRounds(problem, optimiser, partition, evaluator)
+    if not optimiser.handles.traceable:
+        return SteppedRounds(problem, optimiser, partition)
+    return CompiledRounds(problem, optimiser, partition, chunk)
+
+
+class CompiledRounds:
+    """Chunks of rounds as one compiled program."""
+
+    def __init__(self, problem: Problem, optimiser: Optimiser, partition: Partition, chunk: int) -> None:
+        self.chunk = chunk
+        measure, admit = _measured(problem, optimiser, partition), _admission(problem, optimiser)
+
+        def one_round(state: PyTree, number: Array, key: Key[Array, ""]) -> tuple[PyTree, tuple[Proposal, Evaluation]]:
+            round_key = training_key(key, number)
+            proposal = admit(optimiser.ask(state, key=jax.random.fold_in(round_key, 0)))
+            evaluation = measure(proposal, round_key)
+            return optimiser.tell(state, proposal, evaluation), (proposal, evaluation)
+
+        def guarded(state: PyTree, number: Array, rounds: Array, key: Key[Array, ""]) -> tuple[PyTree, tuple]:
+            shapes = jax.eval_shape(one_round, state, number, key)[1]
+            empty = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), shapes)
+            return jax.lax.cond(number < rounds, one_round, lambda s, *_: (s, empty), state, number, key)
+
+        @eqx.filter_jit
+        def run(state: PyTree, first: Array, rounds: Array, key: Key[Array, ""]) -> tuple[PyTree, tuple]:
+            return jax.lax.scan(lambda s, number: guarded(s, number, rounds, key), state, first + jnp.arange(chunk))
+
+        self._run = run
+
+    def __call__(self, state: PyTree, first: int, rounds: int, key: Key[Array, ""]) -> Batch:
+        """The rounds from ``first`` on."""
+        state, found = self._run(state, jnp.asarray(first), jnp.asarray(rounds), key)
+        count = min(self.chunk, rounds - first)
+        return Batch(state, *jax.tree.map(lambda leaf: leaf[:count], found))
+
+
+class SteppedRounds:
+    """Single rounds of an optimiser that cannot be compiled; the evaluations are."""
+
+    chunk = 1
+
+    def __init__(self, problem: Problem, optimiser: Optimiser, partition: Partition) -> None:
+        self.optimiser, self.partition = optimiser, partition
+        self._admit = eqx.filter_jit(_admission(problem, optimiser))
+        self._measure = eqx.filter_jit(_measured(problem, optimiser, partition))
+
+    def __call__(self, state: PyTree, first: int, rounds: int, key: Key[Array, ""]) -> Batch:
+        """The round ``first``."""
+        round_key = training_key(key, first)
+        proposal = self._admit(self.optimiser.ask(state, key=jax.random.fold_in(round_key, 0)))
+        evaluation = self._measure(self.partition.everywhere(proposal), round_key)
+        state = self.optimiser.tell(state, proposal, evaluation)
+        return Batch(state, *jax.tree.map(lambda leaf: leaf[None], (proposal, evaluation)))
+
+
+class ForeignRounds:
+    """Single rounds of a problem whose evaluations are a foreign program's."""
+
+    chunk = 1
+
+    def __init__(
+        self, problem: Problem, optimiser: Optimiser, partition: Partition, evaluator: Evaluator | None
+    ) -> None:
+        assert problem.simulator is not None
+        self.problem, self.optimiser, self.events = problem, optimiser, partition.events
+        self._admit = eqx.filter_jit(_admission(problem, optimiser))
+        self.evaluator = evaluator or Direct(problem.simulator)
+        self._submitted = 0
+        self._seen = np.zeros((0, problem.space.size))  # of a simulator's stored designs
+
+    def __call__(self, state: PyTree, first: int, rounds: int, key: Key[Array, ""]) -> Batch:
+        """The round ``first``."""
+        round_key = training_key(key, first)
+        proposal = self._stored(self._admit(self.optimiser.ask(state, key=jax.random.fold_in(round_key, 0))))
+        points = [_start(proposal.points, number) for number in range(proposal.points.cube.shape[0])]
+        outcomes, gradient = self._outcomes(points, jax.random.fold_in(round_key, 1)), self.optimiser.handles.gradients
+        found = []
+        for number, (point, outcome) in enumerate(zip(points, outcomes, strict=True)):
+            pressure = None if proposal.pressure is None else _start(proposal.pressure, number)
+            found.append(self.problem.answered(point, outcome, gradient=gradient, pressure=pressure))
+        evaluation = jax.tree.map(lambda *leaves: jnp.stack(leaves), *found)
+        state = self.optimiser.tell(state, proposal, evaluation)
+        proposals, evaluations = jax.tree.map(lambda leaf: leaf[None], (proposal, evaluation))
+        return Batch(state, proposals, evaluations, outcomes)
+
+    def _stored(self, proposal: Proposal) -> Proposal:
+        """The proposal moved to designs not yet seen of a simulator that has only stored ones."""
+        nearest = getattr(self.problem.simulator, "nearest", None)
+        if nearest is None:
+            return proposal
+        cubes = nearest(np.asarray(proposal.points.cube, float), self._seen)
+        self._seen = np.concatenate([self._seen, cubes])
+        points = Point(jnp.asarray(cubes, proposal.points.cube.dtype), proposal.points.learned)
+        return dataclasses.replace(proposal, points=points)
+
+    def _outcomes(self, points: Sequence[Point], key: Key[Array, ""]) -> list[Outcome]:
+        """The outcomes of a round's points in their order; all share the round's seed."""
+        numbers = range(self._submitted, self._submitted + len(points))
+        gradient = self.optimiser.handles.gradients
+        for number, point in zip(numbers, points, strict=True):
+            design = self.problem.space.design(point)
+            self.evaluator.submit(self.problem.request(design, number, key=key, events=self.events, gradient=gradient))
+        self._submitted += len(points)
+        done: dict[int, Outcome] = {}
+        while len(done) < len(points):
+            done |= {outcome.id: outcome for outcome in self.evaluator.collect()}
+        return [done[number] for number in numbers]
+
+
+def _admission(problem: Problem, optimiser: Optimiser):
+    """A function proposal -> proposal whose points are admissible."""
+    whole = not optimiser.handles.gradients  # a descent keeps the place between two whole numbers to itself
+
+    def admit(proposal: Proposal) -> Proposal:
+        return dataclasses.replace(proposal, points=problem.admitted(proposal.points, whole=whole))
+
+    return admit
+
+
+def _measured(problem: Problem, optimiser: Optimiser, partition: Partition):
+    """A function (proposal, key of the round) -> evaluation of all its points on the same events."""
+    gradient = optimiser.handles.gradients
+
+    def measure(proposal: Proposal, round_key: Key[Array, ""]) -> Evaluation:
+        softness = proposal.softness if gradient else None
+        one = lambda point, pressure: problem.measure(
+            point,
+            key=jax.random.fold_in(round_key, 1),
+            partition=partition,
+            softness=softness,
+            gradient=gradient,
+            pressure=pressure,
+        )
+        return jax.vmap(one)(proposal.points, proposal.pressure)
+
+    return measure
+
+
+def _start(tree: PyTree, number: int) -> PyTree:
+    return jax.tree.map(lambda leaf: leaf[number], tree)
