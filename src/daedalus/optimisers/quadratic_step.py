@@ -19,9 +19,9 @@ SMALL = 1e-5  # [1]; conjugate gradients end where the residual has fallen by th
 def quadratic_step(product: Product, slope: Step, lower: Step, upper: Step, radius: Float[Array, ""]) -> Step:
     """A step s that lowers g·s + s·Hs/2 inside bounds and inside |s| <= radius; the Hessian H may be indefinite.
 
-    Steihaug's truncated conjugate gradients (SIAM Journal on Numerical Analysis 20 (1983) 626) on the parameters that no
-    bound holds, then a projected search back along the move, and again on the face thus found (Lin and Moré, SIAM J. Optim.
-    9 (1999) 1100). Never worse than the projected steepest descent. Where the model is a line, or bends down, the step
+    Steihaug's truncated conjugate gradients (SIAM Journal on Numerical Analysis 20 (1983) 626) on the parameters that
+    no bound holds, then a projected search back along the move, and again on the face thus found (Lin and Moré, SIAM J.
+    Optim. 9 (1999) 1100). Never worse than the projected steepest descent. Where the model is a line, or bends down, the step
     goes on to the ball's surface.
 
     Args:
