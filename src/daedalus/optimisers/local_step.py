@@ -67,8 +67,8 @@ def _descended(
 ) -> Step:
     """A step of lower merit: projected moves against the gradient, of Barzilai and Borwein's length or a share of it.
 
-    Barzilai and Borwein, IMA Journal of Numerical Analysis 8 (1988) 141, equation 5; of the shares the best is taken, so
-    that the merit never rises.
+    Barzilai and Borwein, IMA Journal of Numerical Analysis 8 (1988) 141, equation 5; of the shares the best is taken,
+    so that the merit never rises.
     """
     slope_of = jax.grad(merit)
     longest = lambda slope: length / jnp.maximum(jnp.linalg.norm(slope), 1e-30)

@@ -62,7 +62,7 @@ class Regression(NamedTuple):
     level_error: float  # standard error
     slope: Float[np.ndarray, "param"]  # per step of one
     spread: Float[np.ndarray, "param param"]  # covariance of the slope
-    slope_noise: float  # standard error of the slope's components from noise and misfit alone (root mean square)
+    slope_noise: float  # standard error of its components from noise and misfit alone (root mean square)
     bend: Float[np.ndarray, "param param"]  # the Hessian
     misfit: float  # standard deviation of what is not described, a step of one from the origin
     noise: float  # standard error of one row (root mean square), without what its round shares
