@@ -1,12 +1,14 @@
 """The loop: starts, chunks, watchers, interrupts, and how it stops where numbers are unsound."""
 
+from typing import ClassVar
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from core.toys import OBJECTIVES, Shutter, Source, Window, build, first, limited, ruler_problem
-from daedalus.core import Derivative, Pipeline, scoring_key, training_key
+from daedalus.core import Capabilities, Derivative, Pipeline, scoring_key, training_key
 from daedalus.core.history import CLOCK_COLUMNS
 from daedalus.errors import DesignError, OptimiserError, RunError
 from daedalus.optimisers import Adam, RandomSearch
@@ -116,9 +118,16 @@ def test_a_gradient_optimiser_is_refused_across_a_stage_without_derivative():
         run(problem)
 
 
-def test_constraints_need_an_optimiser_that_handles_them():
-    with pytest.raises(OptimiserError, match="constraints"):
-        run(ruler_problem(constraints=(limited(2.0),)))
+class Careless(RandomSearch):
+    """A method that knows nothing of constraints."""
+
+    handles: ClassVar[Capabilities] = Capabilities()
+
+
+def test_measured_constraints_need_an_optimiser_that_handles_them():
+    with pytest.raises(OptimiserError, match="Careless does not handle measured constraints"):
+        run(ruler_problem(constraints=(limited(2.0),)), Careless())
+    run(ruler_problem(constraints=(limited(2.0),)), RandomSearch(batch=2), rounds=1)
 
 
 def test_the_start_must_lie_within_bounds():

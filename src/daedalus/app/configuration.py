@@ -45,6 +45,7 @@ class Configuration:
         Raises:
             RunError: a value out of range; the text names it.
         """
+        object.__setattr__(self, "freeze", tuple(self.freeze))  # files hold lists
         for name in ("rounds", "calls", "events", "scenarios", "scoring_scenarios", "chunk", "block", "workers"):
             value = getattr(self, name)
             if value is not None and value < 1:
