@@ -113,24 +113,22 @@ def test_a_quadratic_with_an_equality_has_the_multiplier_of_the_closed_form(meth
     assert np.allclose(noisy.values[-5:, 0].mean(0), c - multiplier / (2 * a), atol=0.06)
 
 
-@pytest.mark.parametrize(
-    ("method", "rounds", "within"), [(LBFGS(), 60, 1e-5), (Newton(), 60, 2e-3)], ids=["lbfgs", "newton"]
-)
-def test_g06(method, rounds, within):
+def test_g06():
     # Floudas and Pardalos 1990: a crescent at most 0.1 wide; both constraints hold, their gradients nearly parallel
     cubic = lambda x: ((x[0] - 10) ** 3 + (x[1] - 20) ** 3) / 1000
     circles = lambda x: jnp.stack([100 - (x[0] - 5) ** 2 - (x[1] - 5) ** 2, (x[0] - 6) ** 2 + (x[1] - 5) ** 2 - 82.81])
-    found = search(method, box([20.1, 5.84], (13.0, 0.0), (100.0, 100.0)), cubic, rounds=rounds, rows=circles)()
+    found = search(LBFGS(), box([20.1, 5.84], (13.0, 0.0), (100.0, 100.0)), cubic, rounds=60, rows=circles)()
     losses = np.where((found.excess[:, 0] <= 0).all(-1), found.losses[:, 0], np.inf)
     best = losses.argmin()
-    assert losses[best] == pytest.approx(-6.96181388, rel=within)
-    assert np.allclose(found.values[best, 0], [14.095, 0.84296], atol=30 * within)
+    assert losses[best] == pytest.approx(-6.96181388, rel=1e-5)
+    assert np.allclose(found.values[best, 0], [14.095, 0.84296], atol=3e-4)
+    assert np.allclose(multipliers_of(found.state).values, [[1.0971, 1.2295]], rtol=1e-2)
 
 
 def test_a_measured_constraint_holds_through_the_loop():
     # the widths' sum, 3 m at first, may be 2 m
     problem = ruler_problem(objectives=OBJECTIVES[:1], constraints=(limited(2.0),))
-    history = optimise(problem, LBFGS(), key=jax.random.key(0), rounds=25, events=32, chunk=25)
+    history = optimise(problem, Adam(step_share=0.05), key=jax.random.key(0), rounds=60, events=32, chunk=60)
     assert history["status"][0] == "infeasible"
     assert set(history["status"][-5:]) == {"ok"}
     assert history["size limit"][-1] <= 2.0

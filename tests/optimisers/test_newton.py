@@ -50,14 +50,6 @@ def test_the_first_rows_are_the_starts_and_their_stencils_lie_inside(hessian, po
     assert (lengths < 0.018).all()
 
 
-def test_a_quadratic_needs_one_step():
-    space = box([0.3, 0.3, 0.6], 0.0, 1.0)
-    positive = jnp.asarray(BENT @ BENT)
-    bowl = lambda x: 0.5 * (x - 0.5) @ positive @ (x - 0.5)
-    found = search(Newton(step_share=1.0), space, bowl, rounds=2)()
-    assert np.allclose(found.values[1, 0], 0.5, atol=1e-4)
-
-
 def test_negative_eigenvalues_are_turned_or_cut():
     turned, cut = (np.asarray(Newton(negative=how)._positive(jnp.asarray(BENT)).matrix) for how in ("turn", "cut"))
     values, vectors = np.linalg.eigh(BENT)
@@ -81,13 +73,6 @@ def test_a_bent_valley_is_descended_with_noise_and_without():
 def test_a_bent_valley_is_descended_in_some_directions_at_a_time():
     found = search(Newton(hessian="block"), box([2.0] * 6, -5.5, 9.5), valley, rounds=10)()
     assert found.losses[-1, 0] < 1e-3
-
-
-def test_a_diagonal_suffices_where_parameters_do_not_interact():
-    space = box([0.2, 0.9, 0.5], 0.0, 1.0)
-    bowl = lambda x: jnp.sum(jnp.array([1.0, 100.0, 10.0]) * (x - 0.4) ** 2)
-    found = search(Newton(hessian="diagonal", directions=1), space, bowl, rounds=8)()
-    assert np.allclose(found.values[-1, 0], 0.4, atol=1e-3)
 
 
 def test_misuse():

@@ -96,7 +96,8 @@ class CMAES(Optimiser):
             join(state.loss, sound_loss(evaluation)),
             join(state.violation, violation(evaluation)),
         )
-        return told if self.restarts == "none" or not self._over(told) else self._restarted(told)
+        over = self.restarts != "none" and self._over(told, len(told.loss) - len(found))
+        return self._restarted(told) if over else told
 
     def _sigma(self, size: int) -> float:
         """The usual standard deviation of first draws: in all dimensions they are equally far from the mean [1]."""
@@ -137,18 +138,19 @@ class CMAES(Optimiser):
 
         return following(record, (mean.tobytes(), sigma, population, size > self.separable, *levels), make, learn)
 
-    def _over(self, state: CMAESState) -> bool:
-        """Whether the run has just ended with a generation."""
+    def _over(self, state: CMAESState, before: int) -> bool:
+        """Whether the run has ended with a generation that was not complete so many rows before."""
         population, size = self._sizes(state)[1], state.draws.shape[1]
-        generations, rest = divmod(len(state.loss), population)
-        if generations == 0 or rest > 0:
+        generations = len(state.loss) // population
+        if generations == before // population:
             return False
-        spread = np.ptp(state.draws[-population:], axis=0)[~np.asarray(state.levels.whole)]
+        complete = slice(0, generations * population)
+        last = state.draws[complete][-population:, ~np.asarray(state.levels.whole)]
         with self._strategy(state, population) as strategy:
             ended = strategy.finished
+        shrunk = last.shape[1] > 0 and float(np.ptp(last, axis=0).max()) < FINEST
         window = 120 + 30 * size // population
-        merit = _merit(state.loss, state.violation).reshape(generations, population)[-window:]
-        shrunk = len(spread) > 0 and float(spread.max()) < FINEST
+        merit = _merit(state.loss[complete], state.violation[complete]).reshape(generations, population)[-window:]
         return ended or shrunk or _stagnant(merit, window)
 
     def _restarted(self, state: CMAESState) -> CMAESState:

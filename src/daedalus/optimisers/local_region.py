@@ -45,15 +45,17 @@ class LocalRegion(eqx.Module):
 
 
 class Polynomials(eqx.Module):
-    """A line or a parabola for the loss and each excess, in steps from the region's centre, and their slopes' past.
+    """A line or a parabola for the loss and each excess, in steps from the region's centre, and the slopes' past.
 
-    The unit of a step along each parameter is the region's size.
+    The unit of a step along each parameter is the region's size. Where an excess is a line, it is taken to bend
+    upwards as much as the rows do on average: along a straight tangent one would leave what is feasible.
     """
 
     level: Float[Array, "output"]
     margin: Float[Array, "output"]  # standard errors of the levels
     slope: Float[Array, "output param"]
     bend: Float[Array, "output param param"] | None  # Hessians
+    reserve: Float[Array, "output"]  # second derivative in all directions, beside the Hessians; not below zero
     root: Float[Array, "param param"]  # of the covariance of the loss's slope
     weights: Float[Array, "output component"]  # of the regressions
     past: Float[Array, "slope param"]  # slopes of the loss at earlier centres [1 / range]; NaN where there is none
@@ -62,7 +64,7 @@ class Polynomials(eqx.Module):
     def __call__(self, step: Float[Array, "param"]) -> Float[Array, "output"]:
         """Loss and excesses after a step; excesses a standard error larger than likely."""
         caution = jnp.concatenate([jnp.zeros_like(self.margin[:1]), self.margin[1:]])
-        value = self.level + caution + self.slope @ step
+        value = self.level + caution + self.slope @ step + 0.5 * self.reserve * (step @ step)
         return value if self.bend is None else value + 0.5 * jnp.einsum("i,oij,j->o", step, self.bend, step)
 
 
@@ -103,6 +105,7 @@ class LocalSearch(eqx.Module):
             margin=jnp.zeros(outputs, dtype),
             slope=jnp.zeros((outputs, size), dtype),
             bend=jnp.zeros((outputs, size, size), dtype) if self.degree == 2 else None,
+            reserve=jnp.zeros(outputs, dtype),
             root=jnp.eye(size, dtype=dtype),
             weights=jnp.broadcast_to(jnp.asarray(FIRST_WEIGHTS, dtype), (outputs, len(FIRST_WEIGHTS))),
             past=jnp.full((REMEMBERED, size), jnp.nan, dtype),
@@ -246,8 +249,9 @@ class LocalSearch(eqx.Module):
         """The state with polynomials made of regressions, and the last slope remembered if the centre has moved."""
         old, sizes, dtype = state.model, state.sizes, state.region.centre.dtype
         stack = lambda name: jnp.asarray(np.stack([getattr(fit, name) for fit in fits]), dtype)
-        scale, (values, vectors) = np.sqrt(np.mean(sizes**2)), np.linalg.eigh(fits[0].spread)
-        values = np.sqrt(np.maximum(values, 1e-12 * max(values[-1], 1e-300)))
+        scale = np.sqrt(np.mean(sizes**2))
+        bowls = np.array([np.trace(fit.bend) for fit in fits]) / len(sizes)
+        straight = (self.degree == 1) & (np.arange(len(fits)) > 0)
         push = lambda past, new: (
             jnp.asarray(np.concatenate([past[1:], np.asarray(new)[None]]), dtype) if moved else past
         )
@@ -256,7 +260,8 @@ class LocalSearch(eqx.Module):
             margin=stack("level_error"),
             slope=stack("slope"),
             bend=stack("bend") if self.degree == 2 else None,
-            root=jnp.asarray(vectors * (values / values[-1]), dtype),
+            reserve=jnp.asarray(np.where(straight, np.maximum(bowls, 0.0), 0.0), dtype),
+            root=jnp.asarray(_root(fits[0].spread), dtype),
             weights=stack("weights"),
             past=push(old.past, fits[0].slope / sizes),
             past_error=push(old.past_error, fits[0].slope_noise / scale),
@@ -296,6 +301,16 @@ def _other_choice(state: LocalState, best: Float[np.ndarray, "output"]) -> int |
     candidates = np.concatenate([best[None], (values + np.nan_to_num(errors))[rows]])
     found = _best(candidates)
     return int(rows[found - 1]) if found else None
+
+
+def _root(covariance: Float[np.ndarray, "param param"]) -> Float[np.ndarray, "param param"]:
+    """A root of a covariance, which may be singular, up to a factor."""
+    size = len(covariance)
+    largest = max(float(np.max(np.diag(covariance))), 1e-300)
+    try:
+        return np.linalg.cholesky(covariance / largest + 1e-9 * np.eye(size))
+    except np.linalg.LinAlgError:
+        return np.eye(size)
 
 
 def _directions(

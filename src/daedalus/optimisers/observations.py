@@ -140,7 +140,7 @@ def bent_objective(
 def bent_excess(figures: Figures, column: int) -> tuple[Float[np.ndarray, "row"], Float[np.ndarray, "row"]]:
     """An excess as arsinh(excess / median size), of root mean square one, and its variances: zero stays where it is.
 
-    Far violations are brought closer, as by Eriksson and Poloczek, AISTATS 2021, section 4.
+    Far violations are brought closer, as by Eriksson and Poloczek, AISTATS 2021.
     """
     values, errors = figures.excess[:, column], figures.excess_errors[:, column]
     clean = np.where(figures.sound, values, 0.0)

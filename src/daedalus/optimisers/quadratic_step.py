@@ -20,9 +20,9 @@ def quadratic_step(product: Product, slope: Step, lower: Step, upper: Step, radi
     """A step s that lowers g·s + s·Hs/2 inside bounds and inside |s| <= radius; the Hessian H may be indefinite.
 
     Steihaug's truncated conjugate gradients (SIAM Journal on Numerical Analysis 20 (1983) 626) on the parameters that
-    no bound holds, then a projected search back along the move, and again on the face thus found (Lin and Moré, SIAM J.
-    Optim. 9 (1999) 1100). Never worse than the projected steepest descent. Where the model is a line, or bends
-    down, the step goes on to the ball's surface.
+    no bound holds, then a projected search back along the move, and again on the face thus found (Lin and Moré, SIAM
+    Journal on Optimization 9 (1999) 1100). Never worse than the projected steepest descent. Where the model is a line,
+    or bends down, the step goes on to the ball's surface.
 
     Args:
         product: the product of H with a vector.

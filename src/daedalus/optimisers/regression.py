@@ -167,7 +167,6 @@ def _improbability(
 ) -> tuple[float, np.ndarray, np.ndarray]:
     """Minus the logarithm of evidence times prior, its slope, and a positive estimate of its Hessian."""
     weight, pull = np.exp(logs), (logs - mean) / width
-    # LAPACK itself, which does not start threads for matrices as small as these
     covariance = LEVEL + JITTER * np.eye(len(residual)) + np.tensordot(weight, stack, 1)
     root, failed = lapack.dpotrf(covariance, lower=1)  # pyright: ignore[reportAttributeAccessIssue]
     if failed:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float
 
-MARGIN = 1.1  # [1]; on the edge of the noise, which finite matrices may exceed by a little
+MARGIN = 4.0  # [1]; noise exceeds the edge by so much with a probability below exp(-8)
 
 
 def active_subspace(
@@ -13,10 +13,10 @@ def active_subspace(
 ) -> Float[np.ndarray, "param active"]:
     """Orthonormal directions that span what independently measured slopes have in common; perhaps none.
 
-    Each slope is divided by its error. Of noise alone, K slopes of n components have singular values up to sqrt(K) +
-    sqrt(n) (Marchenko and Pastur, Math. USSR Sb. 1 (1967) 457, at its edge); directions with larger ones are kept,
-    largest first. Where directions are few the slopes' mean outer product is the active subspace of Constantine et
-    al. (SIAM J. Sci. Comput. 36 (2014) A1500).
+    Each slope is divided by its error. The singular values of K slopes that are noise alone, of n components, exceed
+    sqrt(K) + sqrt(n) + t with a probability below exp(-t^2 / 2) (Davidson and Szarek, Handbook of the Geometry of
+    Banach Spaces 1 (2001), theorem II.13); directions with larger ones are kept, largest first. They are the leading
+    eigenvectors of the slopes' mean outer product, as in Constantine et al., SIAM J. Sci. Comput. 36 (2014) A1500.
 
     Args:
         slopes: one in each row.
@@ -29,5 +29,5 @@ def active_subspace(
     if count == 0 or not np.any(whitened):
         return np.zeros((size, 0))
     _, singular, directions = np.linalg.svd(whitened, full_matrices=False)
-    kept = int(np.sum(singular > MARGIN * (np.sqrt(count) + np.sqrt(size))))
+    kept = int(np.sum(singular > np.sqrt(count) + np.sqrt(size) + MARGIN))
     return directions[: min(kept, limit)].T

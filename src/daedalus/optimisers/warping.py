@@ -18,7 +18,7 @@ class Warping:
     """The increasing map (u^p - 1) / p (a logarithm for p = 0) of u = 1 + (y - lowest) / knee, made of unit variance.
 
     Box and Cox, J. R. Stat. Soc. B 26 (1964) 211, equation 2, with a shift; which power it should be is asked of the
-    likelihood, as by Snelson, Rasmussen and Ghahramani, NeurIPS 2003, equation 5.
+    likelihood, as by Snelson, Rasmussen and Ghahramani, NeurIPS 2003.
     """
 
     power: float

@@ -24,6 +24,7 @@ from daedalus.core import (
     Proposal,
     training_key,
 )
+from daedalus.search.threads import one_thread
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,9 +103,12 @@ class SteppedRounds:
     def __call__(self, state: PyTree, first: int, rounds: int, key: Key[Array, ""]) -> Batch:
         """The round ``first``."""
         round_key = training_key(key, first)
-        proposal = self._admit(self.optimiser.ask(state, key=jax.random.fold_in(round_key, 0)))
+        with one_thread():
+            asked = self.optimiser.ask(state, key=jax.random.fold_in(round_key, 0))
+        proposal = self._admit(asked)
         evaluation = self._measure(self.partition.everywhere(proposal), round_key)
-        state = self.optimiser.tell(state, proposal, evaluation)
+        with one_thread():
+            state = self.optimiser.tell(state, proposal, evaluation)
         return Batch(state, *jax.tree.map(lambda leaf: leaf[None], (proposal, evaluation)))
 
 
@@ -126,7 +130,9 @@ class ForeignRounds:
     def __call__(self, state: PyTree, first: int, rounds: int, key: Key[Array, ""]) -> Batch:
         """The round ``first``."""
         round_key = training_key(key, first)
-        proposal = self._stored(self._admit(self.optimiser.ask(state, key=jax.random.fold_in(round_key, 0))))
+        with one_thread():
+            asked = self.optimiser.ask(state, key=jax.random.fold_in(round_key, 0))
+        proposal = self._stored(self._admit(asked))
         points = [_start(proposal.points, number) for number in range(proposal.points.cube.shape[0])]
         outcomes, gradient = self._outcomes(points, jax.random.fold_in(round_key, 1)), self.optimiser.handles.gradients
         found = []
@@ -134,7 +140,8 @@ class ForeignRounds:
             pressure = None if proposal.pressure is None else _start(proposal.pressure, number)
             found.append(self.problem.answered(point, outcome, gradient=gradient, pressure=pressure))
         evaluation = jax.tree.map(lambda *leaves: jnp.stack(leaves), *found)
-        state = self.optimiser.tell(state, proposal, evaluation)
+        with one_thread():
+            state = self.optimiser.tell(state, proposal, evaluation)
         proposals, evaluations = jax.tree.map(lambda leaf: leaf[None], (proposal, evaluation))
         return Batch(state, proposals, evaluations, outcomes)
 
