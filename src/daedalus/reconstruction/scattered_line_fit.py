@@ -6,11 +6,11 @@ from typing import ClassVar, NamedTuple
 
 import equinox as eqx
 import jax.numpy as jnp
-from jax.scipy.linalg import cho_solve
 from jaxtyping import Array, Bool, Float, Key
 
 from daedalus.core import Derivative, Stage
 from daedalus.events import Events, Hits, Tracks
+from daedalus.reconstruction.positive_solve import positive_solve
 
 
 class LineEstimate(NamedTuple):
@@ -110,8 +110,7 @@ def line_estimate(
     solvable = length > 1e-6 * jnp.max(jnp.abs(z) + 1e-30)
     safe = jnp.where(solvable, length, 1.0)
     A = jnp.stack([jnp.ones_like(z), (z - centre) / safe], 1)
-    root = jnp.linalg.cholesky(hit_covariance(z, sigma, kick) / scale)
-    W = cho_solve((root, True), A)
+    W = positive_solve(hit_covariance(z, sigma, kick) / scale, A)
     (a, b), (_, c) = A.T @ W
     determinant = jnp.where(solvable, a * c - b * b, 1.0)
     inverse = jnp.array([[c, -b], [-b, a]]) / determinant
