@@ -76,10 +76,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("parts", nargs="+", choices=parts)
     parser.add_argument("--seeds", type=int, default=SEEDS)
-    parser.add_argument("--only", nargs="*", default=[], help="of the part calls: methods; other rows are kept")
+    parser.add_argument("--apparatus", nargs="*", default=list(BUDGETS), help="of the part scale")
+    parser.add_argument("--only", nargs="*", default=[], help="methods; other rows are kept")
     arguments = parser.parse_args()
     for part in arguments.parts:
-        found = parts[part](arguments)
+        found = parts[part](arguments)  # may write, too
         known = json.loads(PLACE.read_text()) if PLACE.exists() else {}
         PLACE.write_text(json.dumps(known | {part: found}, indent=1) + "\n")
 
@@ -142,20 +143,23 @@ FREED = {  # apparatus and number of free parameters: which are freed
     ("telescope", 40): tuple(
         f"{field}[{n}]" for field in ("z", "pitch", "thickness") for n in range(14 if field != "thickness" else 12)
     ),
-    ("ladle", 4): ("upper.x[0]", "upper.y[0]", "lower.x[0]", "lower.y[0]"),
-    ("ladle", 16): tuple(f"{arm}.{axis}[{n}]" for arm in ("upper", "lower") for axis in "xy" for n in range(4)),
+    ("ladle", 4): tuple(f"upper.z[{n}]" for n in range(4)),
+    ("ladle", 16): tuple(
+        f"{arm}.{field}[{n}]" for arm in ("upper", "lower") for field in ("z", "share") for n in range(4)
+    ),
     ("ladle", 40): (),  # all, of five panels above and five below
 }
-RUNGS = ("adam", "cmaes", "gp")
+RUNGS = ("lbfgs", "adam", "cmaes", "gp", "linear")
 BUDGETS = {"telescope": 200, "ladle": 60}  # calls; every call simulates the same number of particles
 
 
 def scale(arguments: argparse.Namespace) -> list[dict[str, Any]]:
     """Gradient, evolution and model at equal numbers of simulated particles, for 4, 16 and 40 free parameters."""
-    rows, curves = [], {}
     for (apparatus, count), freed in FREED.items():
+        if apparatus not in arguments.apparatus:
+            continue
         problem, steps = _apparatus(apparatus, count, freed)
-        for method in RUNGS:
+        for method in arguments.only or RUNGS:
             rung = optimiser(method, steps=steps) if method == "adam" else optimiser(method)
             runs = [_course(apparatus, problem, method, rung, seed) for seed in range(FRESH, FRESH + arguments.seeds)]
             last = np.array([run.value[-1] for run in runs])
@@ -165,11 +169,22 @@ def scale(arguments: argparse.Namespace) -> list[dict[str, Any]]:
             row["start"] = float(runs[0].value[0])
             row["measurement_error"] = float(np.mean([run.error[-1] for run in runs]))
             row["cpu_seconds"] = float(np.mean([run.cpu_seconds for run in runs]))
-            rows.append(row)
-            curves[apparatus, problem.space.size, method] = runs
-            print(json.dumps(row), flush=True)
-    _scale_figure(curves).savefig(IMAGES / "ladder_scale.png", dpi=110)
+            row["courses"] = [[run.calls.tolist(), run.value.tolist()] for run in runs]
+            print(json.dumps({**row, "courses": "..."}), flush=True)
+            _noted(row)
+    rows = json.loads(PLACE.read_text())["scale"]
+    _scale_figure(rows).savefig(IMAGES / "ladder_scale.png", dpi=110)
     return rows
+
+
+def _noted(row: dict[str, Any]) -> None:
+    """Puts a row into the file, in place of an earlier one of the same search; rows are sorted."""
+    known = json.loads(PLACE.read_text()) if PLACE.exists() else {}
+    same = ("apparatus", "free", "method")
+    rows = [each for each in known.get("scale", []) if any(each[name] != row[name] for name in same)]
+    place = lambda each: (list(BUDGETS).index(each["apparatus"]), each["free"], RUNGS.index(each["method"]))
+    known["scale"] = sorted([*rows, row], key=place)
+    PLACE.write_text(json.dumps(known, indent=1) + "\n")
 
 
 def _apparatus(name: str, count: int, freed: Sequence[str]) -> tuple[Problem, dict[str, float]]:
@@ -191,8 +206,7 @@ def _apparatus(name: str, count: int, freed: Sequence[str]) -> tuple[Problem, di
 
 
 def _course(apparatus: str, problem: Problem, method: str, rung: Optimiser, seed: int) -> Course:
-    sizes = {"telescope": (128, 64, 256), "ladle": (1000, 40, 400)}[apparatus]
-    events, scenarios, scoring = sizes
+    events, scenarios, scoring, most = {"telescope": (128, 64, 256, 12), "ladle": (1000, 40, 400, 6)}[apparatus]
     return course(
         problem,
         method,
@@ -202,23 +216,25 @@ def _course(apparatus: str, problem: Problem, method: str, rung: Optimiser, seed
         events=events,
         scenarios=scenarios,
         scoring_scenarios=scoring,
-        most=12,
+        most=most,
     )
 
 
-def _scale_figure(curves: dict[tuple[str, int, str], list[Course]]) -> Figure:
+def _scale_figure(rows: Sequence[dict[str, Any]]) -> Figure:
+    """Mean and its standard error over the seeds of the loss, measured again, against particles."""
+    panels = list(dict.fromkeys((row["apparatus"], row["free"]) for row in rows))
     figure = Figure(figsize=(9.5, 5.6), layout="constrained")
-    panels = list(dict.fromkeys(key[:2] for key in curves))
-    axes = figure.subplots(2, 3)
-    for panel, (apparatus, free) in zip(axes.flat, panels, strict=True):
-        for number, method in enumerate(RUNGS):
-            runs = curves[apparatus, free, method]
-            points = np.unique(np.concatenate([run.calls for run in runs] + [[runs[0].made]]))
-            values = np.stack([run.at(points) for run in runs])
-            middle, spread = values.mean(0), values.std(0, ddof=1) / len(runs) ** 0.5
-            shown = points * runs[0].particles / runs[0].made
-            panel.step(shown, middle, where="post", color=CYCLE[number], label=method)
-            panel.fill_between(shown, middle - spread, middle + spread, step="post", color=CYCLE[number], alpha=0.2)
+    axes = figure.subplots(-(-len(panels) // 3), 3, squeeze=False)
+    for panel, (apparatus, free) in zip(axes.flat, panels, strict=False):
+        for row in rows:
+            if (row["apparatus"], row["free"]) != (apparatus, free):
+                continue
+            points = np.unique(np.concatenate([calls for calls, _ in row["courses"]] + [[1, row["calls"]]]))
+            values = np.stack([_held(points, *course) for course in row["courses"]])
+            middle, spread = values.mean(0), values.std(0, ddof=1) / len(values) ** 0.5
+            shown, colour = points * row["particles"] / row["calls"], CYCLE[RUNGS.index(row["method"])]
+            panel.step(shown, middle, where="post", color=colour, label=row["method"])
+            panel.fill_between(shown, middle - spread, middle + spread, step="post", color=colour, alpha=0.2, lw=0)
         panel.set(xscale="log", yscale="log", title=f"{apparatus}, {free} free")
     for panel in axes[-1]:
         panel.set_xlabel("simulated particles")
@@ -226,6 +242,11 @@ def _scale_figure(curves: dict[tuple[str, int, str], list[Course]]) -> Figure:
         panel.set_ylabel("loss, measured again")
     axes[0, 0].legend(frameon=False)
     return figure
+
+
+def _held(points: np.ndarray, calls: Sequence[int], values: Sequence[float]) -> np.ndarray:
+    """The values of the newest incumbents at some numbers of calls."""
+    return np.array(values)[np.maximum(np.searchsorted(calls, points, side="right") - 1, 0)]
 
 
 def fronts(arguments: argparse.Namespace) -> dict[str, Any]:

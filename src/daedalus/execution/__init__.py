@@ -4,6 +4,7 @@ Holds run folders, the files in them, measurements with fresh events, and the ru
 a problem is about is none of its business, and neither is how results look: that is `daedalus.app`.
 """
 
+from daedalus.execution.adapters import optuna_directions, optuna_objective, xopt_function, xopt_vocs
 from daedalus.execution.callbacks import in_jit
 from daedalus.execution.design_file import design_from_table, design_table, write_design
 from daedalus.execution.functions import PythonFunction
@@ -35,6 +36,8 @@ __all__ = [
     "measurement",
     "offline",
     "optimised",
+    "optuna_directions",
+    "optuna_objective",
     "read_design",
     "read_history",
     "read_manifest",
@@ -43,4 +46,6 @@ __all__ = [
     "rounds_done",
     "write_design",
     "write_history",
+    "xopt_function",
+    "xopt_vocs",
 ]

@@ -120,7 +120,7 @@ def test_whole_numbers_have_no_derivative_unless_asked_for():
 
 def test_a_short_descent_follows_the_valley_and_its_truth_is_in_every_row():
     problem = rosenbrock_10()
-    history = optimise(problem, valley_recipe(problem).optimiser, key=KEYS[0], rounds=60)
+    history = optimise(problem, valley_recipe(problem).optimiser, key=KEYS[0], rounds=20)
     truth = np.asarray(history.columns["truth"])
     assert truth[0] == pytest.approx(45.0)
     assert np.all(np.isfinite(truth))
