@@ -77,6 +77,7 @@ def main() -> None:
     parser.add_argument("parts", nargs="+", choices=parts)
     parser.add_argument("--seeds", type=int, default=SEEDS)
     parser.add_argument("--apparatus", nargs="*", default=list(BUDGETS), help="of the part scale")
+    parser.add_argument("--free", nargs="*", type=int, default=[4, 16, 40], help="of the part scale: parameters")
     parser.add_argument("--only", nargs="*", default=[], help="methods; other rows are kept")
     arguments = parser.parse_args()
     for part in arguments.parts:
@@ -156,7 +157,7 @@ BUDGETS = {"telescope": 200, "ladle": 60}  # calls; every call simulates the sam
 def scale(arguments: argparse.Namespace) -> list[dict[str, Any]]:
     """Gradient, evolution and model at equal numbers of simulated particles, for 4, 16 and 40 free parameters."""
     for (apparatus, count), freed in FREED.items():
-        if apparatus not in arguments.apparatus:
+        if apparatus not in arguments.apparatus or count not in arguments.free:
             continue
         problem, steps = _apparatus(apparatus, count, freed)
         for method in arguments.only or RUNGS:
@@ -172,6 +173,7 @@ def scale(arguments: argparse.Namespace) -> list[dict[str, Any]]:
             row["courses"] = [[run.calls.tolist(), run.value.tolist()] for run in runs]
             print(json.dumps({**row, "courses": "..."}), flush=True)
             _noted(row)
+            jax.clear_caches()  # every search compiles programs of its own
     rows = json.loads(PLACE.read_text())["scale"]
     _scale_figure(rows).savefig(IMAGES / "ladder_scale.png", dpi=110)
     return rows

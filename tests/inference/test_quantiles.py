@@ -64,6 +64,14 @@ def test_an_empty_sample_stays_within_the_nodes():
     assert -5.0 <= float(quantile(counts, NODES, 0.5)) <= 5.0
 
 
+@pytest.mark.parametrize("weight", [1e-10, 1e-20, 1e-35])
+def test_derivatives_of_a_sample_of_hardly_any_weight_are_finite_in_single_precision(weight):
+    values = jnp.linspace(-1.0, 1.0, 7, dtype=jnp.float32)
+    of = lambda v, w: quantile(cumulative_counts(v, w, NODES.astype(jnp.float32)), NODES.astype(jnp.float32), 0.3)
+    slopes = jax.grad(of, (0, 1))(values, jnp.full(7, weight, jnp.float32))
+    assert all(bool(jnp.all(jnp.isfinite(slope))) for slope in slopes)
+
+
 def test_the_derivative_of_the_counts_is_that_of_their_formula():
     def formula(values, weight):
         return jnp.sum(weight * jnp.clip((NODES[:, None] - values) / SPACING + 0.5, 0.0, 1.0), axis=1)

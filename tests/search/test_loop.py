@@ -99,10 +99,11 @@ def test_nothing_accepted_stops_the_search():
         run(problem, RandomSearch(batch=2), rounds=1)
 
 
-def test_points_that_see_nothing_are_worth_nothing_and_the_search_goes_on():
+@pytest.mark.parametrize("batch", [1, 12])
+def test_points_that_see_nothing_are_worth_nothing_and_the_search_goes_on(batch):
     chain = lambda design, truth: Pipeline([Source(truth), Shutter(design.centre)], {"first": first})
     problem = ruler_problem(build=chain, objectives=OBJECTIVES[:1])
-    history = run(problem, RandomSearch(batch=12), rounds=3)
+    history = run(problem, RandomSearch(batch=batch), rounds=36 // batch)
     blind = history["centre [m]"] <= 0
     assert 3 < blind.sum() < 20  # a quarter of the range
     np.testing.assert_array_equal(history["status"], np.where(blind, "empty", "ok"))

@@ -24,6 +24,7 @@ class Configuration:
 
     problem: str
     rounds: int | None = None
+    more_rounds: int = 0  # beyond those the method is told of: by how much a run was resumed
     calls: int | None = None  # evaluations of the search, instead of rounds
     events: int | None = None  # particles per scenario
     scenarios: int | None = None  # scenarios per evaluation in the search
@@ -50,6 +51,8 @@ class Configuration:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise RunError(f"{name} is {value}; expected a whole number of at least 1.")
+        if self.more_rounds < 0:
+            raise RunError(f"more_rounds is {self.more_rounds}; expected 0 or more.")
         if not 0 <= self.seed < 2**32:
             raise RunError(f"seed is {self.seed}; expected a whole number from 0 to {2**32 - 1}.")
         if self.rounds is not None and self.calls is not None:
@@ -59,6 +62,11 @@ class Configuration:
                 "optimiser_options are given, but the optimiser is the study's own or chosen; "
                 "name one, for instance optimiser = 'adam'."
             )
+
+    @property
+    def all_rounds(self) -> int:
+        """The rounds of the whole search, once those it begins with are known."""
+        return (self.rounds or 0) + self.more_rounds
 
     def changed(self, **values: Any) -> Configuration:
         """The configuration with the given values; those that are None change nothing, options are merged."""

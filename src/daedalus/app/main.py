@@ -1,4 +1,4 @@
-"""The command line: `daedalus list | show | run | rerun | evaluate | report | compare | check | conformance`.
+"""The command line: `daedalus list | show | run | resume | status | rerun | evaluate | report | compare | check | ...`.
 
 Commands import what they need when they are called, so that `--help` and `list` answer at once. Exit codes: 0
 done, 1 an error that is explained in one line, 2 wrong usage, 130 interrupted by Ctrl-C.
@@ -96,6 +96,30 @@ def run(
     }
     values |= {"seed": seed, "optimiser": optimiser, "precision": precision}
     search(name, out=out, force=force, settings=_flat(set), start=None if start is None else str(start), **values)
+
+
+def resume(folder: Positional[Folder], /, *, more_rounds: int = 0, break_lock: bool = False) -> None:
+    """Go on with a run that was killed or interrupted, as if it had never stopped.
+
+    Args:
+        folder: the run folder.
+        more_rounds: rounds beyond those it was to have.
+        break_lock: also where another process seems to write to the folder.
+    """
+    from daedalus.app.resume import resume as go_on
+
+    go_on(folder, more_rounds=more_rounds, break_lock=break_lock)
+
+
+def status(folder: Positional[Folder], /) -> None:
+    """Show how far a run is; it may be running.
+
+    Args:
+        folder: the run folder.
+    """
+    from daedalus.app.status import show_status
+
+    show_status(folder)
 
 
 def rerun(folder: Positional[Folder], /, *, out: Path | None = None, force: bool = False) -> None:
@@ -273,6 +297,8 @@ COMMANDS = {
     "list": list_problems,
     "show": show,
     "run": run,
+    "resume": resume,
+    "status": status,
     "rerun": rerun,
     "evaluate": evaluate,
     "report": report,

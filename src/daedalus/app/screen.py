@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import sys
+from collections.abc import Mapping
 
 from rich.console import Console
+from rich.table import Table
 
 PLAIN_WIDTH = 160  # columns of a table that goes to a file or a pipe
 
@@ -29,6 +31,14 @@ def complain(text: str) -> None:
 def remark(text: str) -> None:
     """Prints a line to standard error that is no error."""
     messages().print(_escaped(text), soft_wrap=True)
+
+
+def show_table(lines: Mapping[str, str]) -> None:
+    """Prints names and what stands for them, a line each, to standard output."""
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    for name, text in lines.items():
+        table.add_row(name, _escaped(text))
+    output().print(table)
 
 
 def with_error(value: float | None, error: float | None) -> str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
-from contextlib import nullcontext
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -70,17 +72,14 @@ def perform(given: Configuration, *, out: Path | None, force: bool) -> RunFolder
     start = found.problem.start if chosen.start is None else read_design(chosen.start, found.problem)
     found = dataclasses.replace(found, problem=dataclasses.replace(found.problem, start=start))
     folder = RunFolder.create(out or default_folder(chosen.problem), force=force)
-    kept = chosen if chosen.start is None else chosen.changed(start=START)
-    folder.write_configuration(toml_text(kept.table()))
-    folder.note(status="starting", configuration=kept.table())
-    if choice is not None:
-        folder.note(choice=dataclasses.asdict(choice))
-    remark(f"run folder: {folder.path}")
-    history = _searched(folder, found, start)
-    if rounds_done(history) < (chosen.rounds or 0):
-        _conclude_interrupted(folder, found, history, start)
-        raise KeyboardInterrupt
-    _conclude(folder, found, history, start)
+    with folder.lock():
+        kept = chosen if chosen.start is None else chosen.changed(start=START)
+        folder.write_configuration(toml_text(kept.table()))
+        folder.note(status="starting", configuration=kept.table())
+        if choice is not None:
+            folder.note(choice=dataclasses.asdict(choice))
+        remark(f"run folder: {folder.path}")
+        conclude(folder, found, searched(folder, found, start), start)
     return folder
 
 
@@ -89,9 +88,14 @@ def default_folder(name: str) -> Path:
     return Path("runs") / f"{name.replace('/', '-')}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
 
 
-def _searched(folder: RunFolder, found: Task, start: Design) -> History:
+def searched(folder: RunFolder, found: Task, start: Design) -> History:
+    """The history of a task's search, recorded in a folder, from where its record ends.
+
+    Raises:
+        RunError: the folder cannot be used, or the search went wrong; figures of the rounds so far are drawn.
+    """
     chosen = found.configuration
-    sizes = {n: getattr(chosen, n) for n in ("seed", "rounds", "events", "scenarios", "chunk", "block")}
+    sizes = {n: getattr(chosen, n) for n in ("seed", "rounds", "more_rounds", "events", "scenarios", "chunk", "block")}
     seen = History()
 
     def remember(progress: Progress) -> None:
@@ -100,7 +104,7 @@ def _searched(folder: RunFolder, found: Task, start: Design) -> History:
 
     simulator, watch = found.problem.simulator, (remember,)
     workers = nullcontext() if simulator is None else Workers(simulator, concurrent=chosen.workers)
-    with progress_bar(messages(), chosen.rounds or 1) as bar, workers as evaluator:
+    with progress_bar(messages(), chosen.all_rounds) as bar, workers as evaluator, terminable():
         how = {"start": start, "watch": (*watch, bar), "evaluator": evaluator}
         try:
             return recorded_search(folder, found.problem, found.optimiser, **how, **sizes)
@@ -109,8 +113,15 @@ def _searched(folder: RunFolder, found: Task, start: Design) -> History:
             raise
 
 
-def _conclude(folder: RunFolder, found: Task, history: History, start: Design) -> None:
-    """Measures, pictures and prints a finished search."""
+def conclude(folder: RunFolder, found: Task, history: History, start: Design) -> None:
+    """Measures, pictures and prints a finished search.
+
+    Raises:
+        KeyboardInterrupt: the search is not finished; design and figures of the rounds so far are left.
+    """
+    if rounds_done(history) < found.configuration.all_rounds:
+        _conclude_interrupted(folder, found, history, start)
+        raise KeyboardInterrupt
     chosen, key = found.configuration, jax.random.key(found.configuration.seed)
     sizes = {"events": chosen.events, "scenarios": chosen.scoring_scenarios}
     try:
@@ -145,5 +156,18 @@ def _conclude_interrupted(folder: RunFolder, found: Task, history: History, star
     write_report(folder)
     remark(
         f"interrupted after {rounds_done(history)} rounds; {folder.path} holds them, and as design.json the "
-        "design of lowest loss, which was not measured again."
+        f"design of lowest loss, which was not measured again. Go on with: daedalus resume {folder.path}"
     )
+
+
+@contextmanager
+def terminable() -> Iterator[None]:
+    """A batch system's SIGTERM ends what happens in this context as Ctrl-C does: after the last whole chunk."""
+    if threading.current_thread() is not threading.main_thread():  # only there may signals be handled
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -91,7 +91,7 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
         "random_numbers",
     )
     lines = []
-    for name in (*names, "optimiser", "starts", "seed", "rounds", "chunk", "partition"):
+    for name in (*names, "optimiser", "starts", "seed", "rounds", "more_rounds", "chunk", "partition"):
         was, now_is = old.get(name), new.get(name)
         if isinstance(was, Mapping) and isinstance(now_is, Mapping):
             lines += [f"{name}.{k}: {v}, now {now_is.get(k)}" for k, v in was.items() if now_is.get(k) != v]

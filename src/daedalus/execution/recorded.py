@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
 
 import jax
 
-from daedalus.core import Design, History, Optimiser, Problem, Space
+from daedalus.core import Design, Direct, Evaluator, History, Optimiser, Problem, Space
+from daedalus.errors import RunError
 from daedalus.execution.design_file import design_from_table, design_table
+from daedalus.execution.journal import Journal
 from daedalus.execution.manifest import manifest, now
 from daedalus.execution.run_folder import RunFolder
-from daedalus.search import Progress, Watcher, optimise
+from daedalus.execution.search_record import (
+    RecordedEvaluator,
+    Recorder,
+    SearchRecord,
+    begun,
+    differing,
+    failure,
+    read_search,
+)
+from daedalus.search import Watcher, optimise
+from daedalus.search.checkpoint import Checkpoint
 
 
 def recorded_search(
@@ -20,6 +34,7 @@ def recorded_search(
     *,
     seed: int,
     rounds: int,
+    more_rounds: int = 0,
     events: int | None = None,
     scenarios: int | None = None,
     start: Design | None = None,
@@ -28,17 +43,19 @@ def recorded_search(
     block: int = 8192,
     evaluator: Evaluator | None = None,
 ) -> History:
-    """The history of a search whose manifest, start and history are in the folder at every moment.
+    """The history of a search whose every finished chunk of rounds is on the disk before the next one begins.
 
-    The manifest's status is "running" until the search ends, then "searched", "interrupted" (Ctrl-C; the
-    rounds so far are kept) or "failed" (with the cause; the rounds so far are kept).
+    Where the folder's journal holds the beginning of this very search, it goes on from there, and the history is that
+    of the whole, bit by bit as if it had never stopped (on the same machine and versions, but for the clock's columns).
+    The manifest's status is "running", then "searched", "interrupted" (Ctrl-C) or "failed" (with the cause).
 
     Args:
-        folder: where the record is kept.
+        folder: where the record is kept; nobody else writes to it meanwhile.
         problem: the task.
         optimiser: the method.
         seed: what the run's key is made from [1].
         rounds: rounds of ask and tell [1].
+        more_rounds: rounds beyond those, which the method does not plan for [1]; a finished search may go on by them.
         events: particles per scenario [1]; the problem's own number by default.
         scenarios: scenarios per evaluation [1]; the problem's own number by default.
         start: where to begin; the problem's start by default.
@@ -48,25 +65,69 @@ def recorded_search(
         evaluator: where a foreign simulator is run; by default in this thread, one evaluation at a time.
 
     Raises:
+        RunError: somebody else writes to the folder, or its journal is of another search (what differs is named).
         DaedalusError: what `optimise` raises, after it was noted.
     """
     begin = _as_filed(problem.start if start is None else start)
     particles = problem.events if events is None else events
     sizes = {"rounds": rounds, "events": particles, "scenarios": scenarios, "chunk": chunk, "block": block}
-    folder.note(**manifest(problem, optimiser, seed=seed, **sizes))
-    folder.write_start(problem, begin)
+    made_of = manifest(problem, optimiser, seed=seed, **sizes) | {"more_rounds": more_rounds}
+    with folder.lock():
+        since = _earlier(folder, made_of, traceable=problem.traceable)
+        folder.note(**made_of)
+        folder.write_start(problem, begin)
+        with Journal(folder.journal) as journal:
+            if since is None:
+                journal.append(begun(made_of))
+            if problem.simulator is not None:
+                outcomes = () if since is None else since.outcomes
+                evaluator = RecordedEvaluator(evaluator or Direct(problem.simulator), journal, outcomes)
+            known = None if since is None else since.checkpoint
+            recorder = Recorder(journal, 0 if known is None else len(known.history))
+            how = {**sizes, "more_rounds": more_rounds, "key": jax.random.key(seed), "start": begin, "since": known}
+            search = partial(optimise, problem, optimiser, watch=(recorder, *watch), evaluator=evaluator, **how)
+            return _noted(folder, journal, search, last=rounds + more_rounds, known=known)
 
-    def journal(progress: Progress) -> None:
-        folder.write_history(progress.history)
 
+def _earlier(folder: RunFolder, made_of: Mapping[str, Any], *, traceable: bool) -> SearchRecord | None:
+    """What the folder's journal says of this search; None where there is none yet.
+
+    Raises:
+        RunError: it is of another search, or of one that failed and would do so again.
+    """
+    if not folder.journal.exists():
+        return None
+    found = read_search(folder.journal)
+    different = differing(found.made_of, made_of)
+    if different:
+        raise RunError(
+            f"{folder.path} holds another search: {'; '.join(different)}. Go on with what it began with, or choose "
+            "another folder."
+        )
+    if found.failed and traceable:
+        raise RunError(
+            f"the search in {folder.path} cannot go on, for it would fail again: {found.failed} Start another one."
+        )
+    return found
+
+
+def _noted(
+    folder: RunFolder, journal: Journal, search: Callable[[], History], *, last: int, known: Checkpoint | None
+) -> History:
+    """A search's history, which becomes a file of its own; how the search ended is noted in the manifest."""
+    history = History() if known is None else known.history
     try:
-        how = {"key": jax.random.key(seed), "start": begin, "watch": (journal, *watch), "evaluator": evaluator}
-        history = optimise(problem, optimiser, **how, **sizes)
+        history = search()
     except BaseException as cause:
         status = "interrupted" if isinstance(cause, KeyboardInterrupt) else "failed"
+        if isinstance(cause, RunError) and hasattr(cause, "history"):  # its rounds are in the journal
+            history = cause.history  # pyright: ignore[reportAttributeAccessIssue]
+            journal.append(failure(str(cause)))
         folder.note(status=status, cause=str(cause) or repr(cause), finished_at=now())
         raise
-    folder.note(status="searched" if rounds_done(history) >= rounds else "interrupted", searched_at=now())
+    finally:
+        folder.write_history(history)
+    folder.note(status="searched" if rounds_done(history) >= last else "interrupted", searched_at=now())
     return history
 
 

@@ -13,11 +13,14 @@ from daedalus.execution.design_file import read_design as read_design_file
 from daedalus.execution.design_file import write_design
 from daedalus.execution.files import read_json, replacing, write_json, write_text
 from daedalus.execution.history_file import read_history_file, write_history
+from daedalus.execution.lock import Lock
+from daedalus.execution.search_record import read_search
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-MANIFEST, CONFIGURATION, HISTORY = "manifest.json", "config.toml", "history.parquet"
+MANIFEST, CONFIGURATION, HISTORY, JOURNAL = "manifest.json", "config.toml", "history.parquet", "journal"
+LOCK = "writer.lock"
 DESIGN, START, RESULT, REPORT = "design.json", "start.json", "result.json", "report.html"
 FIGURES = "figures"
 _SUFFIXES = (".png", ".pdf")
@@ -28,8 +31,8 @@ class RunFolder:
     """A folder with the record of one run; every file is replaced atomically.
 
     manifest.json is written before the first evaluation and says how the run ended; config.toml repeats it;
-    history.parquet grows with every chunk of rounds; start.json and design.json hold the first and the
-    optimised design with units, result.json what both are worth, figures/ the pictures as PNG and PDF.
+    journal grows with every chunk of rounds, and history.parquet is made of it; start.json and design.json hold the
+    first and the optimised design with units, result.json what both are worth, figures/ the pictures as PNG and PDF.
     """
 
     path: Path
@@ -56,8 +59,25 @@ class RunFolder:
             raise RunError(f"the folder {path} cannot be made: {cause}. Choose another --out.") from cause
         folder = RunFolder(path)
         if any(path.iterdir()):
-            folder._clear()
+            with folder.lock():
+                folder._clear()
         return folder
+
+    @property
+    def journal(self) -> Path:
+        """The file of all rounds and states."""
+        return self.path / JOURNAL
+
+    def lock(self, *, broken: bool = False) -> Lock:
+        """The right to write here, as a context; a process that has it gets it again.
+
+        Args:
+            broken: take it in any case: its holder is known to be gone.
+
+        Raises:
+            RunError: another process has it; its name is in the message.
+        """
+        return Lock(self.path / LOCK, broken=broken)
 
     @property
     def figures(self) -> Path:
@@ -121,7 +141,8 @@ class RunFolder:
                 f"{self.path} is not empty and holds no {MANIFEST}: it is not a run's. Choose another --out."
             )
         pictures = [Path(str(name)).name for name in self.manifest().get("figures", [])]
-        for name in (HISTORY, DESIGN, START, RESULT, REPORT, CONFIGURATION):
+        damaged = (each.name for each in self.path.glob(f"{JOURNAL}.damaged*"))
+        for name in (JOURNAL, *damaged, HISTORY, DESIGN, START, RESULT, REPORT, CONFIGURATION):
             (self.path / name).unlink(missing_ok=True)
         for name in pictures:
             for suffix in _SUFFIXES:
@@ -139,13 +160,18 @@ def read_manifest(path: Path | str) -> dict[str, Any]:
 
 
 def read_history(path: Path | str) -> History:
-    """The history of a run folder.
+    """The history of a run folder, also of one that is being written.
 
     Raises:
         RunError: the folder is not a run's, or it has no readable history.
     """
     read_manifest(path)
-    return read_history_file(Path(path) / HISTORY)
+    journal, derived = Path(path) / JOURNAL, Path(path) / HISTORY
+    if journal.exists():  # runs of earlier versions have none
+        checkpoint = read_search(journal).checkpoint
+        if checkpoint is not None:
+            return checkpoint.history
+    return read_history_file(derived)
 
 
 def read_design(path: Path | str, problem: Problem) -> Design:

@@ -8,6 +8,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+NOTHING = 1e-12  # weight of a sample, and share of it between two nodes, that count as none [1]
+
 
 def cumulative_counts(
     values: Float[Array, "event"], weight: Float[Array, "event"], nodes: Float[Array, "node"]
@@ -62,8 +64,9 @@ def quantile(counts: Float[Array, "node"], nodes: Float[Array, "node"], probabil
         The quantile [unit of the nodes], within the range of the nodes; the accuracy is a fraction of their spacing.
     """
     total = counts[-1]
-    target = probability * jnp.maximum(total, 1e-30)
-    above = jnp.clip(jnp.sum((counts < target).astype(jnp.int32)), 1, len(nodes) - 1)
-    low, high = counts[above - 1], counts[above]
-    share = jnp.clip((target - low) / jnp.maximum(high - low, 1e-30), 0.0, 1.0)
+    parts = counts / jnp.where(total > NOTHING, total, 1.0)  # relative, so that no square under- or overflows
+    above = jnp.clip(jnp.sum((parts < probability).astype(jnp.int32)), 1, len(nodes) - 1)
+    low, high = parts[above - 1], parts[above]
+    rises = high - low > NOTHING
+    share = jnp.clip((probability - low) / jnp.where(rises, high - low, 1.0), 0.0, 1.0)
     return nodes[above - 1] + share * (nodes[above] - nodes[above - 1])

@@ -25,7 +25,8 @@ from daedalus.core import (
     training_key,
 )
 from daedalus.errors import DesignError, RunError
-from daedalus.search.rounds import rounds_of
+from daedalus.search.checkpoint import Checkpoint, state_of
+from daedalus.search.rounds import Rounds, rounds_of
 from daedalus.search.rows import Rows
 
 GIVE_UP = 20  # evaluations of a foreign simulator; where all of the first ones fail, something is wrong with it
@@ -53,6 +54,7 @@ def optimise(
     *,
     key: Key[Array, ""],
     rounds: int,
+    more_rounds: int = 0,
     events: int | None = None,
     scenarios: int | None = None,
     start: Design | None = None,
@@ -60,19 +62,20 @@ def optimise(
     chunk: int = 5,
     block: int = 8192,
     evaluator: Evaluator | None = None,
+    since: Checkpoint | None = None,
 ) -> History:
     """The history of a search: every point an optimiser asked for, evaluated.
 
-    All starts of a round share events and scenarios, so that they are compared on common random numbers. Chunks of
-    rounds run in one compiled call where problem and optimiser are traceable. Points are made to meet known constraints
-    before they are evaluated. An interrupt (Ctrl-C) ends the search after the last finished chunk and returns what
-    there is.
+    All starts of a round share events and scenarios: common random numbers. Chunks of rounds run in one compiled call
+    where problem and optimiser are traceable. Points are made to meet known constraints before they are evaluated.
+    An interrupt (Ctrl-C) ends the search after the last finished chunk and returns what there is.
 
     Args:
         problem: the task.
         optimiser: the method.
         key: decides every random number of the search.
-        rounds: rounds of ask and tell [1].
+        rounds: rounds of ask and tell [1]; methods plan with them.
+        more_rounds: rounds beyond those, which the method does not plan for [1].
         events: particles per scenario [1]; the problem's own number by default.
         scenarios: scenarios per evaluation [1]; the problem's own number by default.
         start: where to begin; the problem's start by default.
@@ -80,32 +83,52 @@ def optimise(
         chunk: rounds per compiled call [1].
         block: events in memory at once [1].
         evaluator: where a foreign simulator is run; by default in this thread, one evaluation at a time.
+        since: where an earlier search with the same arguments ended; the history is then that of the whole search,
+            the same bits as without an end (but for the clock's columns).
 
     Raises:
         OptimiserError: the optimiser cannot handle the problem.
         DesignError: the start is out of bounds.
-        RunError: no point of a round accepts anything, or a loss or gradient is not finite; names round and stage,
-            carries the history. Failures of a foreign simulator are rows like others, unless nothing else happens.
+        RunError: the earlier search was another one; no point of a round accepts anything, or a loss or gradient is
+            not finite; names round and stage, carries the history. Failures of a foreign simulator are rows like
+            others, unless nothing else happens.
     """
     check_fit(problem, optimiser, key=key)
     begin = problem.start if start is None else start
     _check_start(problem, begin)
     partition = problem.partition(problem.events if events is None else events, scenarios, block=block)
     how = {"key": jax.random.fold_in(key, 2), "rounds": rounds, "goals": problem.goals}
-    state, key = partition.everywhere((optimiser.init(problem.space, problem.space.point(begin), **how), key))
-    perform, rows = rounds_of(problem, optimiser, partition, chunk, evaluator), Rows(problem, partition)
-    history, began = History(), time.perf_counter()
+    state = optimiser.init(problem.space, problem.space.point(begin), **how)
+    earlier = Checkpoint(0, {}, History()) if since is None else since
+    state, key = partition.everywhere((state if since is None else state_of(since.state, state), key))
+    perform = rounds_of(problem, optimiser, partition, chunk=chunk, evaluator=evaluator, earlier=earlier.history)
+    return _performed(problem, partition, perform, (state, key), earlier, last=rounds + more_rounds, watch=watch)
+
+
+def _performed(
+    problem: Problem,
+    partition: Partition,
+    perform: Rounds,
+    begun: tuple[PyTree, Key[Array, ""]],
+    earlier: Checkpoint,
+    *,
+    last: int,
+    watch: Sequence[Watcher],
+) -> History:
+    """The history after the rounds that are left."""
+    (state, key), history, began, rows = begun, earlier.history, time.perf_counter(), Rows(problem, partition)
     with suppress(KeyboardInterrupt):
-        for first in range(0, rounds, perform.chunk):
+        for first in range(earlier.done, last, perform.chunk):
             clock = time.perf_counter(), time.process_time()
-            batch = perform(state, first, rounds, key)
+            batch = perform(state, first, last, key)
             state, proposals = batch.state, batch.proposals
             history = history.extended(rows(batch, first=first, row=len(history), clock=clock))
             points = jax.tree.map(lambda leaf: leaf[-1], proposals.points)
-            progress = Progress(problem, history, first + len(proposals.softness), rounds, began, points, state)
+            progress = Progress(problem, history, first + len(proposals.softness), last, began, points, state)
             for watcher in watch:
                 watcher(progress)
-            _stop_if_unsound(problem, history, partition, proposals, key=key, first=first)
+            how = {"key": key, "first": first, "gradient": batch.evaluations.gradient is not None}
+            _stop_if_unsound(problem, history, partition, proposals, **how)
     return history
 
 
@@ -126,13 +149,25 @@ def _check_start(problem: Problem, start: Design) -> None:
 
 
 def _stop_if_unsound(
-    problem: Problem, history: History, partition: Partition, proposals: Proposal, *, key: Key[Array, ""], first: int
+    problem: Problem,
+    history: History,
+    partition: Partition,
+    proposals: Proposal,
+    *,
+    key: Key[Array, ""],
+    first: int,
+    gradient: bool,
 ) -> None:
-    """Raises where the newest rows hold a non-finite loss or gradient, or where no point of a round saw anything."""
+    """Raises where the newest rows hold a non-finite loss or gradient, or where no point of a round saw anything.
+
+    A method without gradients has seen something before, and learns from a round that sees nothing.
+    """
     if not problem.traceable:
         return _stop_if_hopeless(problem, history)
     status, rounds = history["status"], history["round"]
     blind = np.setdiff1d(rounds[rounds >= first], rounds[status != "empty"])  # rounds whose points are all empty
+    if not gradient and np.any(status != "empty"):
+        blind = blind[:0]
     bad = np.where((status == "failed") & (rounds >= first) | np.isin(rounds, blind))[0]
     if len(bad) == 0:
         return

@@ -16,6 +16,7 @@ from daedalus.core import (
     Direct,
     Evaluation,
     Evaluator,
+    History,
     Optimiser,
     Outcome,
     Partition,
@@ -25,6 +26,7 @@ from daedalus.core import (
     training_key,
 )
 from daedalus.search.threads import one_thread
+from daedalus.units import unit as unit_value
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,11 +51,17 @@ class Rounds(Protocol):
 
 
 def rounds_of(
-    problem: Problem, optimiser: Optimiser, partition: Partition, chunk: int, evaluator: Evaluator | None = None
+    problem: Problem,
+    optimiser: Optimiser,
+    partition: Partition,
+    *,
+    chunk: int,
+    evaluator: Evaluator | None,
+    earlier: History,
 ) -> Rounds:
-    """The way to perform rounds that a problem and an optimiser allow."""
+    """The way to perform rounds that a problem and an optimiser allow, after what is in a history."""
     if not problem.traceable:
-        return ForeignRounds(problem, optimiser, partition, evaluator)
+        return ForeignRounds(problem, optimiser, partition, evaluator, earlier)
     if not optimiser.handles.traceable:
         return SteppedRounds(problem, optimiser, partition)
     return CompiledRounds(problem, optimiser, partition, chunk)
@@ -118,14 +126,19 @@ class ForeignRounds:
     chunk = 1
 
     def __init__(
-        self, problem: Problem, optimiser: Optimiser, partition: Partition, evaluator: Evaluator | None
+        self,
+        problem: Problem,
+        optimiser: Optimiser,
+        partition: Partition,
+        evaluator: Evaluator | None,
+        earlier: History,
     ) -> None:
         assert problem.simulator is not None
         self.problem, self.optimiser, self.events = problem, optimiser, partition.events
         self._admit = eqx.filter_jit(_admission(problem, optimiser))
         self.evaluator = evaluator or Direct(problem.simulator)
-        self._submitted = 0
-        self._seen = np.zeros((0, problem.space.size))  # of a simulator's stored designs
+        self._submitted = len(earlier)
+        self._seen = _places(problem, earlier)  # of a simulator's stored designs
 
     def __call__(self, state: PyTree, first: int, rounds: int, key: Key[Array, ""]) -> Batch:
         """The round ``first``."""
@@ -196,6 +209,15 @@ def _measured(problem: Problem, optimiser: Optimiser, partition: Partition):
         return jax.vmap(one)(proposal.points, proposal.pressure)
 
     return measure
+
+
+def _places(problem: Problem, history: History) -> np.ndarray:
+    """The places of a history's rows in the cube, to the rounding of their columns."""
+    space, columns = problem.space, history.columns
+    if not columns:
+        return np.zeros((0, space.size))
+    values = np.stack([columns[entry.column] * unit_value(entry.unit) for entry in space.entries], 1)
+    return (values - np.asarray(space.lower)) / np.asarray(space.upper - space.lower)
 
 
 def _start(tree: PyTree, number: int) -> PyTree:

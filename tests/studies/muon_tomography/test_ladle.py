@@ -168,6 +168,21 @@ def test_scans_with_one_point_or_none_tell_nothing():
         assert expected(lonely, jnp.float32) == pytest.approx(prior, rel=1e-2)
 
 
+@pytest.mark.parametrize("scale", [1e4, 1e-8, 1e-11, 1e-20])
+def test_the_expected_error_does_not_depend_on_the_unit_of_the_weights(scale):
+    truth = jnp.linspace(0.6, 1.3, 8, dtype=jnp.float32)
+    heights = np.asarray(truth)[:, None] * 0.5 + 0.1 * np.linspace(-1, 1, 5)
+
+    def expected(w):
+        sums = jnp.stack([jnp.stack([jnp.sum(v * heights**k, 1) for k in range(3)], -1) for v in (w, w**2)], 1)
+        return poca_expected_mse(Summaries({"poca": sums.astype(jnp.float32)}, jnp.ones(8, jnp.float32)), truth)
+
+    value, slope = jax.value_and_grad(expected)(jnp.full((8, 5), scale, jnp.float32))
+    assert bool(jnp.all(jnp.isfinite(slope)))
+    usual = float(expected(jnp.ones((8, 5), jnp.float32)))
+    assert float(value) == pytest.approx(usual if scale > 1e-12 else float(np.var(truth)), rel=0.02)
+
+
 def test_no_level_is_special():
     # the ladle of a level between labels differs from its neighbours by the difference of the materials only
     line = lines(np.full((2, 40), 0.45), np.zeros((2, 40)))

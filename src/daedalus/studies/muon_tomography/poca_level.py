@@ -24,6 +24,7 @@ from daedalus.studies.muon_tomography.scenario import SIDE, VOXEL
 LOWER_TAIL, UPPER_TAIL = 0.15865, 0.84135  # one standard deviation to either side of the median
 SMOOTHNESS = 1.0  # width of the acceptance in x and y, in units of half the ladle's side [1]
 FARTHEST = 10 * SIDE  # points farther than ten footprints from the origin are dropped [m]
+NOTHING = 1e-12  # sum of weights up to which a scan says nothing [1/m2]
 LEAST_VARIANCE = 1e-4  # of a point's height, (1 cm)^2: above rounding where one point makes up a scan [m2]
 _LOG_SIGMA = np.linspace(np.log(1e-4), np.log(30.0), 64)  # nodes of the sigma_z quantiles, log m
 _LOG_WEIGHT = np.linspace(np.log(1e-3), np.log(1e6), 64)  # nodes of the weight quantiles, log 1/m2
@@ -68,7 +69,8 @@ def poca_passes() -> tuple[dict[str, Any], ...]:
 def poca_level(summaries: Summaries) -> Float[Array, "scenario"]:
     """The weighted mean height of the points of closest approach [m], before any bias correction."""
     sums = summaries["poca"][..., 0, :]
-    return sums[..., 1] / jnp.maximum(sums[..., 0], 1e-30)
+    known = sums[..., 0] > NOTHING
+    return jnp.where(known, sums[..., 1] / jnp.where(known, sums[..., 0], 1.0), 0.0)
 
 
 def poca_expected_mse(summaries: Summaries, truth: Float[Array, "scenario"]) -> Float[Array, ""]:
@@ -80,9 +82,13 @@ def poca_expected_mse(summaries: Summaries, truth: Float[Array, "scenario"]) -> 
     mean over scans is far less noisy than the squared errors themselves, and blind to curvature.
     """
     sums, mean = summaries["poca"], poca_level(summaries)
-    squares = sums[..., 1, 2] - 2.0 * mean * sums[..., 1, 1] + mean**2 * sums[..., 1, 0]
-    scatter = jnp.maximum(squares, 0.0) + LEAST_VARIANCE * sums[..., 1, 0] + 1e-30
-    points = jnp.maximum(sums[..., 0, 0] ** 2 - sums[..., 1, 0], 0.0)
+    total = sums[..., 0, 0]
+    known = total > NOTHING
+    share = 1.0 / jnp.where(known, total, 1.0)  # relative weights, so that no square under- or overflows
+    s0, s1, s2 = (sums[..., 1, power] * share**2 for power in range(3))
+    squares = s2 - 2.0 * mean * s1 + mean**2 * s0
+    scatter = jnp.where(known, jnp.maximum(squares, 0.0) + LEAST_VARIANCE * s0, 1.0)
+    points = jnp.where(known, jnp.maximum(1.0 - s0, 0.0), 0.0)
     centred = truth - summaries.mean(truth)
     prior = summaries.mean(centred**2)
     slope = summaries.mean(centred * mean) / jnp.maximum(prior, 1e-30)
