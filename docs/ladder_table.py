@@ -19,7 +19,9 @@ EURO = 1e3
 def calls(found: list[dict[str, Any]]) -> list[str]:
     """Calls to the targets in Markdown, a row for each problem and method."""
     rows = ["| problem | method | target | calls, by seed | median | at the end |", "|---|---|---|---|---|---|"]
-    for row in found:
+    problems = list(dict.fromkeys(row["problem"] for row in found))
+    last = lambda row: math.inf if (reached := list(row["median"].values())[-1]) is None else reached
+    for row in sorted(found, key=lambda row: (problems.index(row["problem"]), "noise" in row, last(row))):
         gradient = {"lbfgs", "adam"} & {row["method"]}
         title = row["problem"] + (", exact gradient, no noise" if row.get("noise") is False else "")
         title += ", exact gradient" if gradient and "noise" not in row else ""
@@ -27,9 +29,9 @@ def calls(found: list[dict[str, Any]]) -> list[str]:
         for number, (target, reached) in enumerate(row["calls_to"].items()):
             cells = ", ".join("-" if each is None else str(each) for each in reached)
             median = "-" if row["median"][target] is None else f"**{row['median'][target]}**"
-            last = f"{min(row['final']):.3g} to {max(row['final']):.3g} ({row['budget']})" if number == 0 else ""
+            ends = f"{min(row['final']):.3g} to {max(row['final']):.3g} ({row['budget']})" if number == 0 else ""
             name = (title, f"`{row['method']}`") if number == 0 else ("", "")
-            rows.append(f"| {name[0]} | {name[1]} | {target} | {cells} | {median} | {last} |")
+            rows.append(f"| {name[0]} | {name[1]} | {target} | {cells} | {median} | {ends} |")
     return rows
 
 

@@ -20,6 +20,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogFormatter, ScalarFormatter
 
 import daedalus
 from daedalus.app.style import CYCLE
@@ -238,12 +239,19 @@ def _scale_figure(rows: Sequence[dict[str, Any]]) -> Figure:
             panel.step(shown, middle, where="post", color=colour, label=row["method"])
             panel.fill_between(shown, middle - spread, middle + spread, step="post", color=colour, alpha=0.2, lw=0)
         panel.set(xscale="log", yscale="log", title=f"{apparatus}, {free} free")
+        _plain_ticks(panel)
     for panel in axes[-1]:
         panel.set_xlabel("simulated particles")
     for panel in axes[:, 0]:
         panel.set_ylabel("loss, measured again")
     axes[0, 0].legend(frameon=False)
     return figure
+
+
+def _plain_ticks(axes: Any) -> None:
+    """Numbers as people write them along a short logarithmic axis."""
+    axes.yaxis.set_major_formatter(ScalarFormatter())
+    axes.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(1.5, 0.7)))
 
 
 def _held(points: np.ndarray, calls: Sequence[int], values: Sequence[float]) -> np.ndarray:
@@ -319,6 +327,7 @@ def _front_figure(
         descended[0] / 1e3, descended[1] / um, descended[2] / um, fmt="D", color=CYCLE[2], label="Adam, one run"
     )
     axes.set(xlabel="cost [kEUR]", ylabel="impact resolution [um]", yscale="log")
+    _plain_ticks(axes)
     axes.legend(frameon=False)
     return figure
 

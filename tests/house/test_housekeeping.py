@@ -2,6 +2,9 @@
 
 import ast
 import re
+import shutil
+import subprocess
+import sys
 import tomllib
 
 import pytest
@@ -58,3 +61,17 @@ def test_every_study_is_registered():
     entries = PYPROJECT["project"]["entry-points"]["daedalus.studies"]
     assert islands == {target.partition(":")[0] for target in entries.values()}
     assert all(target.partition(":")[0].endswith(f".{name}") for name, target in entries.items())
+
+
+@pytest.mark.parametrize(
+    ("script", "page"), [("ladder_table.py", "ladder.md"), ("studies/ladle_table.py", "studies/muon_tomography.md")]
+)
+def test_tables_of_pages_are_those_of_their_data(script, page, tmp_path):
+    here = tmp_path / "docs" / page
+    here.parent.mkdir(parents=True)
+    shutil.copytree(ROOT / "validation", tmp_path / "validation")
+    shutil.copy(ROOT / "docs" / page, here)
+    shutil.copy(ROOT / "docs" / script, tmp_path / "docs" / script)
+    subprocess.run([sys.executable, tmp_path / "docs" / script], check=True)
+    again = f"the page's tables are not those of its data: python docs/{script}"
+    assert here.read_text(encoding="utf-8") == (ROOT / "docs" / page).read_text(encoding="utf-8"), again

@@ -16,7 +16,7 @@ SMOOTH_MODEL = 20  # parameters up to which a global model of the loss can be le
 MODEL_CALLS = 600  # calls up to which learning such a model costs less than the calls it saves
 PER_PARAMETER = 60  # calls per parameter from which an evolution strategy settles
 FRONT_CALLS = 500  # calls from which a front of several objectives is worth drawing
-QUIET = 0.02  # noise of the loss up to which the curvature that successive gradients show can be trusted [1]
+QUIET = 0.2  # noise of the loss up to which the curvature that successive gradients show can be trusted [1]
 SLOW = 1.0  # [s]; an evaluation that costs more is worth a second of thought
 
 
@@ -91,7 +91,7 @@ def _with_gradient(facts: Facts) -> tuple[str, dict[str, Any], str]:
     n, calls = facts.parameters, facts.calls
     if facts.gradients == "biased" and n <= SMOOTH_MODEL and calls <= MODEL_CALLS and facts.constraints == 0:
         return "gp", {}, "gp: a biased gradient ends beside the minimum, and so few parameters do without one"
-    if facts.gradients == "exact" and facts.noise <= QUIET:
+    if facts.gradients != "noisy" and facts.noise <= QUIET:
         return "lbfgs", {}, "lbfgs: with so little noise, the curvature that successive gradients show can be trusted"
     return "adam", {}, "adam: one gradient moves all parameters at once, and its steps forgive noise"
 

@@ -95,4 +95,5 @@ def _worth(verdicts: Counter[str], flags: Derivative) -> str:
         return "wrong"
     if bad or verdicts[Verdict.BIASED]:
         return "biased"
-    return "noisy" if Derivative.NOISY in flags or verdicts[Verdict.UNCLEAR] else "exact"
+    unclear = 2 * verdicts[Verdict.UNCLEAR] > verdicts.total()
+    return "noisy" if Derivative.NOISY in flags or unclear else "exact"
