@@ -6,6 +6,7 @@ from pathlib import Path
 
 import jax
 import jaxtyping
+import pytest
 from hypothesis import settings
 
 jax.config.update("jax_enable_x64", True)
@@ -30,3 +31,10 @@ jaxtyping.install_import_hook("daedalus", "checking.checked")
 # First calls compile: a deadline would measure the compiler.
 settings.register_profile("daedalus", deadline=None, max_examples=25, derandomize=True)
 settings.load_profile("daedalus")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def forgotten():
+    """Compiled programs are forgotten after each file: too many at once exhaust the process's memory mappings."""
+    yield
+    jax.clear_caches()

@@ -17,10 +17,11 @@ import daedalus
 from daedalus.app.main import main
 from daedalus.app.rerun import difference
 from daedalus.core import History
+from daedalus.errors import RunError
 from daedalus.execution import read_history, read_manifest
 
 SHORT = ("--rounds", 4, "--events", 20, "--scoring-scenarios", 8, "--precision", "float64")
-FILES = {"manifest.json", "config.toml", "history.parquet", "design.json", "start.json", "result.json"}
+FILES = {"manifest.json", "config.toml", "history.parquet", "journal", "design.json", "start.json", "result.json"}
 
 
 @pytest.fixture(scope="module")
@@ -291,9 +292,17 @@ def spawned(elsewhere, folder, *words):
     return subprocess.Popen(command, cwd=folder, env=os.environ | {"PYTHONPATH": path}, **pipes)
 
 
+def recorded(folder):
+    """Whether a run has rounds in its journal."""
+    try:
+        return len(read_history(folder)) >= 10
+    except RunError:
+        return False
+
+
 def test_ctrl_c_leaves_a_usable_folder(elsewhere, tmp_path, cli):
     process = spawned(elsewhere, tmp_path, "run", "dartboard/hang", "--rounds", 10**6, "--events", 20, "--out", "run")
-    while process.poll() is None and not (tmp_path / "run" / "history.parquet").exists():
+    while process.poll() is None and not recorded(tmp_path / "run"):
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=300)

@@ -14,7 +14,7 @@ from daedalus.execution import read_history, read_manifest
 from daedalus.execution.search_record import read_search
 
 RUN = ("run", "test_functions/rosenbrock_10", "--optimiser", "sgd", "--rounds", "1500")
-DARTS = ("run", "dartboard/hang", "--rounds", 4, "--events", 20, "--scenarios", 4, "--scoring-scenarios", 8)
+DARTS = ("run", "dartboard/hang", "--rounds", 8, "--events", 20, "--scenarios", 4, "--scoring-scenarios", 8)
 
 
 def command(*words):
@@ -66,13 +66,26 @@ def test_a_finished_run_may_have_more_rounds(cli, tmp_path):
     before = read_history(tmp_path / "run")
     code, _, said = cli("resume", "run")
     assert code == 0
-    assert "is finished: 4 rounds. Use --more-rounds" in said
+    assert "is finished: 8 rounds. Use --more-rounds" in said
     code, _, said = cli("resume", "run", "--more-rounds", 3)
     assert code == 0, said
     after = read_history(tmp_path / "run")
-    assert after["round"].max() == 6
+    assert after["round"].max() == 10
     np.testing.assert_array_equal(after["loss"][: len(before)], before["loss"])
     assert cli("rerun", "run", "--out", "again")[0] == 0
+
+
+def test_a_run_ends_with_its_hours_and_goes_on(cli, tmp_path):
+    assert cli(*DARTS, "--out", "whole")[0] == 0
+    code, _, said = cli(*DARTS, "--out", "run", "--hours", 1e-9)
+    assert code == 130
+    assert "the 1e-09 hours of this run are over" in said
+    assert 0 < read_search(tmp_path / "run" / "journal").checkpoint.done < 8
+    assert cli("resume", "run", "--hours", 5)[0] == 0
+    assert difference(read_history(tmp_path / "whole"), read_history(tmp_path / "run")) is None
+    code, _, said = cli(*DARTS, "--out", "other", "--hours", 0)
+    assert code == 1
+    assert "hours is 0" in said
 
 
 def test_a_folder_that_is_written_is_left_alone(cli, tmp_path):

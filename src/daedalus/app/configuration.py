@@ -36,6 +36,7 @@ class Configuration:
     block: int = 8192  # events in memory at once
     freeze: Sequence[str] = ()  # parameters that keep the start's values
     workers: int | None = None  # evaluations of a foreign simulator at a time
+    hours: float | None = None  # after which a run ends in order, to be resumed
     start: str | None = None  # a design file; relative to the configuration file, where there is one
     options: Mapping[str, Any] = dataclasses.field(default_factory=dict)  # of the problem
     optimiser_options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
@@ -51,6 +52,8 @@ class Configuration:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise RunError(f"{name} is {value}; expected a whole number of at least 1.")
+        if self.hours is not None and not self.hours > 0:
+            raise RunError(f"hours is {self.hours}; expected a positive number.")
         if self.more_rounds < 0:
             raise RunError(f"more_rounds is {self.more_rounds}; expected 0 or more.")
         if not 0 <= self.seed < 2**32:

@@ -57,6 +57,7 @@ def run(
     seed: int | None = None,
     optimiser: str | None = None,
     workers: int | None = None,
+    hours: float | None = None,
     freeze: tuple[str, ...] = (),
     start: Path | None = None,
     set: Settings = [],  # noqa: B006
@@ -78,6 +79,7 @@ def run(
             newton, linear, quadratic, generative), or auto; the study's own by default.
         freeze: parameters that keep the start's values, for instance "z" or "z[0]".
         workers: evaluations of a foreign simulator at a time; as many as there are processors by default.
+        hours: after which the run ends in order; `daedalus resume` goes on.
         start: a design file to begin with.
         set: options of the problem.
         force: replace the run that is in the folder.
@@ -89,6 +91,7 @@ def run(
         "rounds": rounds,
         "calls": calls,
         "workers": workers,
+        "hours": hours,
         "freeze": freeze or None,
         "events": events,
         "scenarios": scenarios,
@@ -98,17 +101,25 @@ def run(
     search(name, out=out, force=force, settings=_flat(set), start=None if start is None else str(start), **values)
 
 
-def resume(folder: Positional[Folder], /, *, more_rounds: int = 0, break_lock: bool = False) -> None:
+def resume(
+    folder: Positional[Folder],
+    /,
+    *,
+    more_rounds: int = 0,
+    hours: float | None = None,
+    break_lock: bool = False,
+) -> None:
     """Go on with a run that was killed or interrupted, as if it had never stopped.
 
     Args:
         folder: the run folder.
         more_rounds: rounds beyond those it was to have.
+        hours: after which it ends in order; those of the run by default.
         break_lock: also where another process seems to write to the folder.
     """
     from daedalus.app.resume import resume as go_on
 
-    go_on(folder, more_rounds=more_rounds, break_lock=break_lock)
+    go_on(folder, more_rounds=more_rounds, hours=hours, break_lock=break_lock)
 
 
 def status(folder: Positional[Folder], /) -> None:

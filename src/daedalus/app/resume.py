@@ -20,12 +20,13 @@ from daedalus.execution.search_record import read_search
 from daedalus.execution.toml_text import toml_text
 
 
-def resume(path: Path, *, more_rounds: int = 0, break_lock: bool = False) -> None:
+def resume(path: Path, *, more_rounds: int = 0, hours: float | None = None, break_lock: bool = False) -> None:
     """Goes on with the search of a run folder, and measures and pictures what it finds.
 
     Args:
         path: the run folder.
         more_rounds: beyond those the run was to have [1].
+        hours: after which it ends in order [h]; those of the run by default.
         break_lock: also where another process seems to write to the folder.
 
     Raises:
@@ -35,7 +36,7 @@ def resume(path: Path, *, more_rounds: int = 0, break_lock: bool = False) -> Non
     folder = RunFolder(path)
     noted = folder.manifest()
     with folder.lock(broken=break_lock):
-        given = configuration_file(path / CONFIGURATION)
+        given = configuration_file(path / CONFIGURATION).changed(hours=hours)
         prepare(given.precision)
         found = task(given)
         check_version(noted, found.problem.version)
