@@ -232,6 +232,19 @@ def kills(tmp_path, count):
     return number
 
 
+@pytest.mark.parametrize("half", [0, 1])
+def test_a_campaign_that_is_killed_in_its_first_writes_begins_again(half, tmp_path):
+    problem, folder = dartboard.problem(), RunFolder.create(tmp_path / "run")
+    folder.note(status="running")
+    assert killed(folder, half=half)
+    found = read_search(folder.journal)
+    assert found.damage
+    assert bool(found.made_of) == (half > 0)
+    assert found.checkpoint is None
+    whole = recorded_search(RunFolder.create(tmp_path / "whole"), problem, dartboard.recipe(problem).optimiser, **LONG)
+    assert_same(whole, recorded_search(folder, problem, dartboard.recipe(problem).optimiser, **LONG))
+
+
 def test_a_campaign_that_is_killed_ends_with_the_same_bits(tmp_path):
     assert kills(tmp_path, 10) >= 3
 

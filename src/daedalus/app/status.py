@@ -22,7 +22,10 @@ def show_status(path: Path) -> None:
     folder = RunFolder(path)
     noted, writer = folder.manifest(), holder(path / LOCK)
     lines = {"problem": str(noted.get("problem", noted.get("configuration", {}).get("problem", "?")))}
-    lines |= {"method": str(noted.get("optimiser", "-")), "status": _status(str(noted.get("status")), writer)}
+    lines |= {
+        "method": str(noted.get("optimiser", "-")).partition("(")[0],
+        "status": _status(str(noted.get("status")), writer),
+    }
     lines["written by"] = writer or "nobody"
     found = read_search(folder.journal) if folder.journal.exists() else None
     if found is not None and found.checkpoint is not None:

@@ -98,6 +98,8 @@ def _earlier(folder: RunFolder, made_of: Mapping[str, Any], *, traceable: bool) 
     if not folder.journal.exists():
         return None
     found = read_search(folder.journal)
+    if not found.made_of:
+        return None
     different = differing(found.made_of, made_of)
     if different:
         raise RunError(

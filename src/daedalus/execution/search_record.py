@@ -28,7 +28,7 @@ DECISIVE = (  # what a search that goes on must share with its beginning
 class SearchRecord:
     """What a journal says of a search."""
 
-    made_of: Mapping[str, Any]  # the manifest with which it began
+    made_of: Mapping[str, Any]  # the manifest with which it began; empty where it has not
     checkpoint: Checkpoint | None  # after the last recorded rounds; None before the first
     outcomes: Sequence[Outcome]  # of a foreign simulator, for rounds that were not finished
     damage: Sequence[Damage]
@@ -98,10 +98,14 @@ def failure(cause: str) -> Record:
 def read_search(path: Path) -> SearchRecord:
     """The search in a journal, up to the first damage; rounds behind it need a state that is lost.
 
+    Where not even the first record was written whole, it is made of nothing.
+
     Raises:
-        RunError: no file, or no search in it.
+        RunError: no file, or its beginning is lost.
     """
     found = read_journal(path)
+    if not found.records:
+        return SearchRecord({}, None, (), found.damage)
     records = found.records[: found.continuous]
     if not records or records[0].kind != BEGIN:
         told = "; ".join(map(str, found.damage)) or "it is empty"
