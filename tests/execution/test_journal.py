@@ -208,3 +208,22 @@ def test_a_process_gets_its_own_lock_again(tmp_path):
             pass
         assert path.exists()
     assert not path.exists()
+
+
+def test_a_lock_whose_maker_died_before_it_wrote_its_name_is_taken_over(tmp_path):
+    path = tmp_path / "writer.lock"
+    path.touch()
+    with pytest.raises(RunError, match="has not written its name yet"):
+        Lock(path)
+    long_ago = path.stat().st_mtime - 100
+    os.utime(path, (long_ago, long_ago))
+    with Lock(path):
+        assert f"process {os.getpid()} of" in holder(path)
+
+
+def test_a_lock_that_was_broken_is_left_to_its_new_holder(tmp_path):
+    path = tmp_path / "writer.lock"
+    with Lock(path):
+        path.unlink()
+        subprocess.run([sys.executable, "-c", TAKE.format(path=str(path))], check=True)
+    assert path.exists()

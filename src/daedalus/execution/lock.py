@@ -15,6 +15,7 @@ from daedalus.execution.files import read_json
 from daedalus.execution.manifest import now
 
 BOOT = Path("/proc/sys/kernel/random/boot_id")  # Linux: a machine that was started again holds no locks
+PATIENCE = 60.0  # [s]; a lock that has no name after so long will not get one
 
 
 class Lock:
@@ -41,18 +42,20 @@ class Lock:
             with open(door, "w") as file:
                 fcntl.flock(file, fcntl.LOCK_EX)  # only one process of this machine looks whether a holder is gone
                 try:
-                    self._take(broken)
+                    self._take(broken, os.fstat(file.fileno()).st_mtime)
                 finally:
                     door.unlink(missing_ok=True)
         except OSError as cause:
             raise RunError(f"the lock {path} cannot be made: {cause}. Choose another folder.") from cause
 
-    def _take(self, broken: bool) -> None:
+    def _take(self, broken: bool, at: float) -> None:
+        """Takes the lock at a time by the clock of its file system [s]."""
         if self.path.exists():
-            found, me = _holder(self.path), _self()
-            if all(found.get(name) == me[name] for name in ("host", "process", "boot")):
+            found = _holder(self.path)
+            if _is_me(found):
                 return
-            if broken or _gone(found):
+            nameless = not found and at - self.path.stat().st_mtime > PATIENCE  # killed before it wrote its name
+            if broken or nameless or _gone(found):
                 self.path.unlink()
         try:
             descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
@@ -71,7 +74,7 @@ class Lock:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._mine:
+        if self._mine and _is_me(_holder(self.path)):  # nobody has broken it since
             self.path.unlink(missing_ok=True)
 
 
@@ -85,6 +88,11 @@ def holder(path: Path) -> str | None:
 
 def _self() -> dict[str, Any]:
     return {"host": socket.gethostname(), "process": os.getpid(), "user": _user(), "since": now(), "boot": _boot()}
+
+
+def _is_me(found: dict[str, Any]) -> bool:
+    me = _self()
+    return all(found.get(name) == me[name] for name in ("host", "process", "boot"))
 
 
 def _holder(path: Path) -> dict[str, Any]:
