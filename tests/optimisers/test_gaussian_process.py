@@ -11,6 +11,7 @@ from daedalus.core import Goals, Gradient, Space
 from daedalus.errors import OptimiserError
 from daedalus.landscapes.fronts import hypervolume
 from daedalus.optimisers.gaussian_process import GaussianProcess
+from daedalus.search.checkpoint import arrays_of, state_of
 from daedalus.search.threads import one_thread
 from daedalus.testing import evaluated
 from optimisers.stepped import Box, Mixed, plain, search
@@ -127,11 +128,10 @@ def test_a_state_written_and_read_continues_identically(gradients, tmp_path):
 
     begin = optimiser.init(space, start, key=jax.random.key(0), rounds=8)
     _, half = rounds(begin, range(4))
-    leaves, structure = jax.tree.flatten(half)
-    np.savez(tmp_path / "state.npz", *leaves)
+    np.savez(tmp_path / "state.npz", **arrays_of(half))
     with np.load(tmp_path / "state.npz") as stored:
-        read = [jnp.asarray(stored[name]) for name in stored.files]
-    ours, theirs = rounds(half, range(4, 7)), rounds(jax.tree.unflatten(structure, read), range(4, 7))
+        read = state_of(stored, begin)
+    ours, theirs = rounds(half, range(4, 7)), rounds(read, range(4, 7))
     assert jnp.all(ours[0] == theirs[0])
 
 

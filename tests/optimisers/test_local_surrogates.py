@@ -13,6 +13,7 @@ from daedalus.optimisers.generative_surrogate import GenerativeSurrogate
 from daedalus.optimisers.linear_surrogate import LinearSurrogate
 from daedalus.optimisers.local_step import confined, steps_down
 from daedalus.optimisers.quadratic_surrogate import QuadraticSurrogate
+from daedalus.search.checkpoint import arrays_of, state_of
 from daedalus.search.threads import one_thread
 from daedalus.testing import evaluated
 from optimisers.stepped import Box, Mixed, plain, search
@@ -77,13 +78,10 @@ def test_a_state_written_and_read_continues_identically(method, tmp_path):
 
     begin = optimiser.init(space, start, key=jax.random.key(0), rounds=8)
     _, half = rounds(begin, range(4))
-    leaves, structure = jax.tree.flatten(half)
-    keys = [jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key) for leaf in leaves]
-    np.savez(tmp_path / "state.npz", *[jax.random.key_data(x) if k else x for x, k in zip(leaves, keys, strict=True)])
+    np.savez(tmp_path / "state.npz", **arrays_of(half))
     with np.load(tmp_path / "state.npz") as stored:
-        read = [jnp.asarray(stored[name]) for name in stored.files]
-    read = [jax.random.wrap_key_data(x) if k else x for x, k in zip(read, keys, strict=True)]
-    ours, theirs = rounds(half, range(4, 8)), rounds(jax.tree.unflatten(structure, read), range(4, 8))
+        read = state_of(stored, begin)
+    ours, theirs = rounds(half, range(4, 8)), rounds(read, range(4, 8))
     assert jnp.all(ours[0] == theirs[0])
 
 
