@@ -8,14 +8,18 @@ import types
 import typing
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from daedalus.errors import RunError
+
+if TYPE_CHECKING:
+    from daedalus.search import Guards
 
 RECIPE = "recipe"  # stands for the optimiser the study recommends
 AUTO = "auto"  # stands for the optimiser that is chosen from what the problem turns out to be like
 
 Precision = Literal["float32", "float64"]
+Unsound = Literal["stop", "skip", "shrink"]  # as `daedalus.search.Guards` has it, which brings JAX
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,6 +41,10 @@ class Configuration:
     freeze: Sequence[str] = ()  # parameters that keep the start's values
     workers: int | None = None  # evaluations of a foreign simulator at a time
     hours: float | None = None  # after which a run ends in order, to be resumed
+    euros: float | None = None  # after which likewise, at the price
+    price: float = 0.0  # of an hour of what one evaluation at a time runs on [EUR/h]
+    unsound: Unsound = "stop"  # what to do about a loss or gradient that is not finite
+    divergence: float = 100.0  # how far losses may stay above the first
     start: str | None = None  # a design file; relative to the configuration file, where there is one
     options: Mapping[str, Any] = dataclasses.field(default_factory=dict)  # of the problem
     optimiser_options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
@@ -52,8 +60,14 @@ class Configuration:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise RunError(f"{name} is {value}; expected a whole number of at least 1.")
-        if self.hours is not None and not self.hours > 0:
-            raise RunError(f"hours is {self.hours}; expected a positive number.")
+        for name in ("hours", "euros"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise RunError(f"{name} is {value}; expected a positive number.")
+        if self.euros is not None and not self.price > 0:
+            raise RunError(f"euros is {self.euros} and price {self.price}; expected a positive price [EUR/h] too.")
+        if not self.divergence > 0:
+            raise RunError(f"divergence is {self.divergence}; expected a positive number, inf for no limit.")
         if self.more_rounds < 0:
             raise RunError(f"more_rounds is {self.more_rounds}; expected 0 or more.")
         if not 0 <= self.seed < 2**32:
@@ -65,6 +79,13 @@ class Configuration:
                 "optimiser_options are given, but the optimiser is the study's own or chosen; "
                 "name one, for instance optimiser = 'adam'."
             )
+
+    @property
+    def guards(self) -> Guards:
+        """How the search meets trouble."""
+        from daedalus.search import Guards  # brings JAX, which `list` and `--help` need not
+
+        return Guards(unsound=self.unsound, divergence=self.divergence)
 
     @property
     def all_rounds(self) -> int:

@@ -23,6 +23,7 @@ Settings = Annotated[UseAppendAction[list[tuple[str, ...]]], arg(metavar="NAME=V
 Problem = Annotated[str, arg(metavar="NAME")]
 Folder = Annotated[Path, arg(metavar="DIR")]
 Precision = Literal["float32", "float64"]
+Unsound = Literal["stop", "skip", "shrink"]
 
 
 def list_problems() -> None:
@@ -58,6 +59,10 @@ def run(
     optimiser: str | None = None,
     workers: int | None = None,
     hours: float | None = None,
+    euros: float | None = None,
+    price: float | None = None,
+    unsound: Unsound | None = None,
+    divergence: float | None = None,
     freeze: tuple[str, ...] = (),
     start: Path | None = None,
     set: Settings = [],  # noqa: B006
@@ -80,7 +85,11 @@ def run(
         freeze: parameters that keep the start's values, for instance "z" or "z[0]".
         workers: evaluations of a foreign simulator at a time; as many as there are processors by default.
         hours: after which the run ends in order; `daedalus resume` goes on.
-        start: a design file to begin with.
+        euros: after which likewise.
+        price: of an hour of what one evaluation at a time runs on, in EUR.
+        unsound: what to do about a loss or gradient that is not finite: stop, skip the point, or shrink the step.
+        divergence: how far losses may stay above the first before the run is ended; 100 by default.
+        start: a design file to begin with, or a run folder whose best design it is to be.
         set: options of the problem.
         force: replace the run that is in the folder.
         precision: of all numbers; float32 by default.
@@ -92,6 +101,10 @@ def run(
         "calls": calls,
         "workers": workers,
         "hours": hours,
+        "euros": euros,
+        "price": price,
+        "unsound": unsound,
+        "divergence": divergence,
         "freeze": freeze or None,
         "events": events,
         "scenarios": scenarios,
@@ -107,6 +120,8 @@ def resume(
     *,
     more_rounds: int = 0,
     hours: float | None = None,
+    euros: float | None = None,
+    unsound: Unsound | None = None,
     break_lock: bool = False,
 ) -> None:
     """Go on with a run that was killed or interrupted, as if it had never stopped.
@@ -115,11 +130,14 @@ def resume(
         folder: the run folder.
         more_rounds: rounds beyond those it was to have.
         hours: after which it ends in order; those of the run by default.
+        euros: that all of the run may cost; those of the run by default.
+        unsound: what to do from now on about a loss or gradient that is not finite.
         break_lock: also where another process seems to write to the folder.
     """
     from daedalus.app.resume import resume as go_on
 
-    go_on(folder, more_rounds=more_rounds, hours=hours, break_lock=break_lock)
+    changes = {"hours": hours, "euros": euros, "unsound": unsound}
+    go_on(folder, more_rounds=more_rounds, break_lock=break_lock, **changes)
 
 
 def status(folder: Positional[Folder], /) -> None:
@@ -131,6 +149,18 @@ def status(folder: Positional[Folder], /) -> None:
     from daedalus.app.status import show_status
 
     show_status(folder)
+
+
+def replay(folder: Positional[Folder], /, *, row: int | None = None) -> None:
+    """Evaluate a point of a run again whose loss or gradient was not finite, with the events it had.
+
+    Args:
+        folder: the run folder.
+        row: of the history; the first such row by default.
+    """
+    from daedalus.app.replay import replay as show_replay
+
+    show_replay(folder, row=row)
 
 
 def rerun(folder: Positional[Folder], /, *, out: Path | None = None, force: bool = False) -> None:
@@ -310,6 +340,7 @@ COMMANDS = {
     "run": run,
     "resume": resume,
     "status": status,
+    "replay": replay,
     "rerun": rerun,
     "evaluate": evaluate,
     "report": report,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import signal
 import threading
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
@@ -14,6 +13,7 @@ from typing import Any
 
 import jax
 
+from daedalus.app.budgets import money_budget, time_budget
 from daedalus.app.configuration import Configuration, configuration_file
 from daedalus.app.device import prepare
 from daedalus.app.options import settings as parsed
@@ -29,7 +29,7 @@ from daedalus.execution import RunFolder, Workers, read_design, recorded_search,
 from daedalus.execution.manifest import now
 from daedalus.execution.run_folder import START
 from daedalus.execution.toml_text import toml_text
-from daedalus.search import Progress, Watcher
+from daedalus.search import Progress
 
 
 def search(
@@ -106,7 +106,8 @@ def searched(folder: RunFolder, found: Task, start: Design) -> History:
     simulator, watch = found.problem.simulator, (remember,)
     workers = nullcontext() if simulator is None else Workers(simulator, concurrent=chosen.workers)
     with progress_bar(messages(), chosen.all_rounds) as bar, workers as evaluator, terminable():
-        how = {"start": start, "watch": (*watch, bar, time_budget(chosen.hours)), "evaluator": evaluator}
+        budgets = time_budget(chosen.hours), money_budget(chosen.euros, chosen.price)
+        how = {"start": start, "watch": (*watch, bar, *budgets), "evaluator": evaluator, "guards": chosen.guards}
         try:
             return recorded_search(folder, found.problem, found.optimiser, **how, **sizes)
         except DaedalusError:
@@ -159,18 +160,6 @@ def _conclude_interrupted(folder: RunFolder, found: Task, history: History, star
         f"interrupted after {rounds_done(history)} rounds; {folder.path} holds them, and as design.json the "
         f"design of lowest loss, which was not measured again. Go on with: daedalus resume {folder.path}"
     )
-
-
-def time_budget(hours: float | None) -> Watcher:
-    """A watcher that ends a search, as Ctrl-C does, once it has taken so long; the clock's hands may be moved."""
-    began = time.monotonic()
-
-    def watch(progress: Progress) -> None:
-        if hours is not None and progress.done < progress.rounds and time.monotonic() - began > hours * 3600:
-            remark(f"the {hours:g} hours of this run are over.")
-            raise KeyboardInterrupt
-
-    return watch
 
 
 @contextmanager

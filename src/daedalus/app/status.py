@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from daedalus.app.budgets import spent
 from daedalus.app.screen import remark, show_table
 from daedalus.execution import RunFolder
 from daedalus.execution.lock import holder
@@ -41,6 +42,11 @@ def show_status(path: Path) -> None:
         lines["time"] = (
             f"{wall:.3g} s in rounds, {wall / max(done, 1) * max(rounds - done, 0):.3g} s to go at that rate"
         )
+        price = float(noted.get("configuration", {}).get("price") or 0.0)
+        if price:
+            lines["cost"] = f"{spent(history, price):.4g} EUR at {price:g} EUR/h"
+        if found.faults:
+            lines["not finite"] = f"{len(found.faults)} points; `daedalus replay` evaluates them again"
     show_table(lines)
     for damage in () if found is None else found.damage:
         remark(f"the journal is damaged, {damage}")

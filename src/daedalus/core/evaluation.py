@@ -70,8 +70,8 @@ class Evaluation(eqx.Module):
 
     @property
     def sound(self) -> Array:
-        """Which evaluations have a loss: neither failed nor empty."""
-        return jnp.isfinite(self.loss)
+        """Which evaluations can be learned from: a finite loss, and a finite gradient if there is one."""
+        return jnp.isfinite(self.loss) & (self.status != Status.FAILED)
 
 
 def status_of(loss: Array, gradient: Gradient | None, empty_all: Array, violated: Array) -> Array:

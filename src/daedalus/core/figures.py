@@ -81,7 +81,7 @@ class Figures:
         return Evaluation(
             values=readings.values,
             errors=errors.values,
-            loss=jnp.where(nothing, jnp.inf, readings.loss),  # what sees nothing is worth nothing
+            loss=jnp.where(nothing | ~jnp.isfinite(readings.loss), jnp.inf, readings.loss),  # blind: worth nothing
             loss_error=errors.loss,
             scores=readings.scores,
             score_errors=errors.scores,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -25,6 +27,7 @@ from daedalus.execution.search_record import (
 )
 from daedalus.search import Watcher, optimise
 from daedalus.search.checkpoint import Checkpoint
+from daedalus.search.guards import CAREFUL, Guards
 
 
 def recorded_search(
@@ -42,6 +45,7 @@ def recorded_search(
     chunk: int = 5,
     block: int = 8192,
     evaluator: Evaluator | None = None,
+    guards: Guards = CAREFUL,
 ) -> History:
     """The history of a search whose every finished chunk of rounds is on the disk before the next one begins.
 
@@ -63,6 +67,7 @@ def recorded_search(
         chunk: rounds per compiled call [1].
         block: events in memory at once [1].
         evaluator: where a foreign simulator is run; by default in this thread, one evaluation at a time.
+        guards: how it meets numbers that are not finite, and when it has diverged.
 
     Raises:
         RunError: somebody else writes to the folder, or its journal is of another search (what differs is named).
@@ -71,7 +76,8 @@ def recorded_search(
     begin = _as_filed(problem.start if start is None else start)
     particles = problem.events if events is None else events
     sizes = {"rounds": rounds, "events": particles, "scenarios": scenarios, "chunk": chunk, "block": block}
-    made_of = manifest(problem, optimiser, seed=seed, **sizes) | {"more_rounds": more_rounds}
+    kept = dataclasses.asdict(guards)
+    made_of = manifest(problem, optimiser, seed=seed, **sizes) | {"more_rounds": more_rounds, "guards": kept}
     with folder.lock():
         since = _earlier(folder, made_of, traceable=problem.traceable)
         folder.note(**made_of)
@@ -85,8 +91,9 @@ def recorded_search(
             known = None if since is None else since.checkpoint
             recorder = Recorder(journal, 0 if known is None else len(known.history))
             how = {**sizes, "more_rounds": more_rounds, "key": jax.random.key(seed), "start": begin, "since": known}
-            search = partial(optimise, problem, optimiser, watch=(recorder, *watch), evaluator=evaluator, **how)
-            return _noted(folder, journal, search, last=rounds + more_rounds, known=known)
+            how |= {"watch": (recorder, *watch), "evaluator": evaluator, "guards": guards}
+            search = partial(optimise, problem, optimiser, **how)
+            return _noted(folder, journal, search, last=rounds + more_rounds, known=known, guards=kept)
 
 
 def _earlier(folder: RunFolder, made_of: Mapping[str, Any], *, traceable: bool) -> SearchRecord | None:
@@ -106,15 +113,22 @@ def _earlier(folder: RunFolder, made_of: Mapping[str, Any], *, traceable: bool) 
             f"{folder.path} holds another search: {'; '.join(different)}. Go on with what it began with, or choose "
             "another folder."
         )
-    if found.failed and traceable:
+    if found.failed and traceable and found.failed_under == made_of["guards"]:
         raise RunError(
-            f"the search in {folder.path} cannot go on, for it would fail again: {found.failed} Start another one."
+            f"the search in {folder.path} cannot go on, for it would fail again: {found.failed} Go on with "
+            "--unsound skip if other points may be sound, or start another one."
         )
     return found
 
 
 def _noted(
-    folder: RunFolder, journal: Journal, search: Callable[[], History], *, last: int, known: Checkpoint | None
+    folder: RunFolder,
+    journal: Journal,
+    search: Callable[[], History],
+    *,
+    last: int,
+    known: Checkpoint | None,
+    guards: Mapping[str, Any],
 ) -> History:
     """A search's history, which becomes a file of its own; how the search ended is noted in the manifest."""
     history = History() if known is None else known.history
@@ -124,11 +138,12 @@ def _noted(
         status = "interrupted" if isinstance(cause, KeyboardInterrupt) else "failed"
         if isinstance(cause, RunError) and hasattr(cause, "history"):  # its rounds are in the journal
             history = cause.history  # pyright: ignore[reportAttributeAccessIssue]
-            journal.append(failure(str(cause)))
-        folder.note(status=status, cause=str(cause) or repr(cause), finished_at=now())
+            journal.append(failure(str(cause), guards))
+        with suppress(OSError):  # a full disk must not hide what happened; the journal holds what there is
+            folder.note(status=status, cause=str(cause) or repr(cause), finished_at=now())
+            folder.write_history(history)
         raise
-    finally:
-        folder.write_history(history)
+    folder.write_history(history)
     folder.note(status="searched" if rounds_done(history) >= last else "interrupted", searched_at=now())
     return history
 

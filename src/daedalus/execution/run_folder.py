@@ -175,10 +175,14 @@ def read_history(path: Path | str) -> History:
 
 
 def read_design(path: Path | str, problem: Problem) -> Design:
-    """The optimised design of a run folder, or the design in a file.
+    """The optimised design of a run folder (of one that is not finished, that of lowest loss), or the one in a file.
 
     Raises:
         RunError: the file is missing or malformed.
         DesignError: it does not fit the problem.
     """
-    return read_design_file(Path(path) / DESIGN if Path(path).is_dir() else Path(path), problem)
+    place = Path(path)
+    if place.is_dir() and (place / JOURNAL).exists() and not (place / DESIGN).exists():
+        history = read_history(place)
+        return history.design(problem, history.best_row())
+    return read_design_file(place / DESIGN if place.is_dir() else place, problem)

@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from daedalus.core import Answer, Evaluator, History, Outcome, Request, Status
+from daedalus.core import Answer, Evaluator, History, Outcome, Point, Request, Status
 from daedalus.errors import RunError
 from daedalus.execution.journal import Damage, Journal, Record, read_journal
 from daedalus.search import Progress
-from daedalus.search.checkpoint import Checkpoint, arrays_of
+from daedalus.search.checkpoint import Checkpoint, arrays_of, state_of
+from daedalus.search.guards import Fault
 
-BEGIN, ROUNDS, EVALUATION, FAILED = "begin", "rounds", "evaluation", "failed"
+BEGIN, ROUNDS, EVALUATION, FAULT, FAILED = "begin", "rounds", "evaluation", "fault", "failed"
 ROW, STATE = "row/", "state/"
 ROOM, GROWTH = 2**22, 4.0  # a journal is rewritten beyond these: length [bytes], and growth since it was [1]
 DECISIVE = (  # what a search that goes on must share with its beginning
@@ -33,6 +34,8 @@ class SearchRecord:
     outcomes: Sequence[Outcome]  # of a foreign simulator, for rounds that were not finished
     damage: Sequence[Damage]
     failed: str = ""  # why it ended, where its last rounds were not sound
+    failed_under: Mapping[str, Any] = dataclasses.field(default_factory=dict)  # the guards it then had
+    faults: Sequence[Record] = ()  # points whose loss or gradient was not finite, for `fault_of`
 
 
 class Recorder:
@@ -48,7 +51,9 @@ class Recorder:
         self._least = max(journal.size, ROOM)
 
     def __call__(self, progress: Progress) -> None:
-        """Appends the newest rounds and the optimiser's state after them."""
+        """Appends the newest rounds and the optimiser's state after them, and first what was not finite in them."""
+        for fault in progress.faults:
+            self.journal.append(_of_fault(fault))
         rows = {ROW + name: column[self.known :] for name, column in progress.history.columns.items()}
         state = {STATE + name: leaf for name, leaf in arrays_of(progress.state).items()}
         self.journal.append(Record(ROUNDS, {"done": progress.done}, rows | state))
@@ -90,9 +95,19 @@ def begun(made_of: Mapping[str, Any]) -> Record:
     return Record(BEGIN, made_of, {})
 
 
-def failure(cause: str) -> Record:
-    """The record of an end that was an error."""
-    return Record(FAILED, {"cause": cause}, {})
+def failure(cause: str, guards: Mapping[str, Any]) -> Record:
+    """The record of an end that was an error, under certain guards."""
+    return Record(FAILED, {"cause": cause, "guards": guards}, {})
+
+
+def fault_of(record: Record, like: Point) -> Fault:
+    """The fault in a record.
+
+    Args:
+        record: of `SearchRecord.faults`.
+        like: any point of the problem.
+    """
+    return Fault(**record.facts, point=state_of(record.arrays, like))
 
 
 def read_search(path: Path) -> SearchRecord:
@@ -113,24 +128,31 @@ def read_search(path: Path) -> SearchRecord:
     rounds = [record for record in records if record.kind == ROUNDS]
     last = max((n for n, record in enumerate(records) if record.kind == ROUNDS), default=0)
     outcomes = [_outcome(record) for record in records[last + 1 :] if record.kind == EVALUATION]
-    failed = next((record.facts["cause"] for record in records[last:] if record.kind == FAILED), "")
-    return SearchRecord(records[0].facts, _checkpoint(rounds), outcomes, found.damage, failed)
+    failed = next((record.facts for record in reversed(records[last:]) if record.kind == FAILED), {})
+    faults = {record.facts["row"]: record for record in records if record.kind == FAULT}
+    ended = failed.get("cause", ""), failed.get("guards", {})
+    return SearchRecord(records[0].facts, _checkpoint(rounds), outcomes, found.damage, *ended, tuple(faults.values()))
 
 
 def compacted(found: SearchRecord) -> list[Record]:
     """The records of a search with all its rounds as one: only the last state is needed to go on."""
-    records = [begun(found.made_of)]
+    records = [begun(found.made_of), *found.faults]
     if found.checkpoint is not None:
         rows = {ROW + name: column for name, column in found.checkpoint.history.columns.items()}
         state = {STATE + name: leaf for name, leaf in found.checkpoint.state.items()}
         records.append(Record(ROUNDS, {"done": found.checkpoint.done}, rows | state))
     records += [_of_outcome(outcome) for outcome in found.outcomes]
-    return records + ([failure(found.failed)] if found.failed else [])
+    return records + ([failure(found.failed, found.failed_under)] if found.failed else [])
 
 
 def differing(made_of: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """What must be equal for a search to go on and is not, as lines "name: then, now"."""
-    return [f"{n}: {made_of.get(n)} then, {now.get(n)} now" for n in DECISIVE if made_of.get(n) != now.get(n)]
+    """What must be equal for a search to go on and is not, as lines "name: then, now".
+
+    Guards may be others, but that a method's points are drawn back is a part of its state.
+    """
+    lines = [f"{n}: {made_of.get(n)} then, {now.get(n)} now" for n in DECISIVE if made_of.get(n) != now.get(n)]
+    old, new = (each.get("guards", {}).get("unsound", "stop") for each in (made_of, now))
+    return lines + ([f"unsound: {old} then, {new} now"] if old != new and "shrink" in (old, new) else [])
 
 
 def _checkpoint(rounds: Sequence[Record]) -> Checkpoint | None:
@@ -140,6 +162,11 @@ def _checkpoint(rounds: Sequence[Record]) -> Checkpoint | None:
     columns = [part(record, ROW) for record in rounds]
     history = History({name: np.concatenate([each[name] for each in columns]) for name in columns[0]})
     return Checkpoint(rounds[-1].facts["done"], part(rounds[-1], STATE), history)
+
+
+def _of_fault(fault: Fault) -> Record:
+    facts = {field.name: getattr(fault, field.name) for field in dataclasses.fields(fault) if field.name != "point"}
+    return Record(FAULT, facts, arrays_of(fault.point))
 
 
 def _of_outcome(outcome: Outcome) -> Record:

@@ -19,17 +19,15 @@ from daedalus.core import (
     Partition,
     Point,
     Problem,
-    Proposal,
     Space,
     check_fit,
-    training_key,
 )
-from daedalus.errors import DesignError, RunError
+from daedalus.errors import DesignError
 from daedalus.search.checkpoint import Checkpoint, state_of
+from daedalus.search.guards import CAREFUL, Fault, Guard, Guards
 from daedalus.search.rounds import Rounds, rounds_of
 from daedalus.search.rows import Rows
-
-GIVE_UP = 20  # evaluations of a foreign simulator; where all of the first ones fail, something is wrong with it
+from daedalus.search.shrinking import Shrinking
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,6 +41,7 @@ class Progress:
     started_at: float  # clock reading at the start [s]
     points: Point  # asked for in the last round, learned leaves included; axis start first
     state: PyTree  # the optimiser's
+    faults: tuple[Fault, ...] = ()  # of the newest rows: points whose loss or gradient was not finite
 
 
 Watcher = Callable[[Progress], None]
@@ -63,6 +62,7 @@ def optimise(
     block: int = 8192,
     evaluator: Evaluator | None = None,
     since: Checkpoint | None = None,
+    guards: Guards = CAREFUL,
 ) -> History:
     """The history of a search: every point an optimiser asked for, evaluated.
 
@@ -85,50 +85,54 @@ def optimise(
         evaluator: where a foreign simulator is run; by default in this thread, one evaluation at a time.
         since: where an earlier search with the same arguments ended; the history is then that of the whole search,
             the same bits as without an end (but for the clock's columns).
+        guards: how it meets numbers that are not finite, and when it has diverged.
 
     Raises:
         OptimiserError: the optimiser cannot handle the problem.
         DesignError: the start is out of bounds.
-        RunError: the earlier search was another one; no point of a round accepts anything, or a loss or gradient is
-            not finite; names round and stage, carries the history. Failures of a foreign simulator are rows like
-            others, unless nothing else happens.
+        RunError: the earlier search was another one; no point of a round accepts anything, a loss or gradient is not
+            finite, or the search has diverged (see ``guards``); names round and stage, carries the history. Failures
+            of a foreign simulator are rows like others, unless nothing else happens.
     """
     check_fit(problem, optimiser, key=key)
     begin = problem.start if start is None else start
     _check_start(problem, begin)
     partition = problem.partition(problem.events if events is None else events, scenarios, block=block)
+    optimiser = Shrinking(optimiser) if guards.unsound == "shrink" else optimiser
     how = {"key": jax.random.fold_in(key, 2), "rounds": rounds, "goals": problem.goals}
     state = optimiser.init(problem.space, problem.space.point(begin), **how)
     earlier = Checkpoint(0, {}, History()) if since is None else since
     state, key = partition.everywhere((state if since is None else state_of(since.state, state), key))
     perform = rounds_of(problem, optimiser, partition, chunk=chunk, evaluator=evaluator, earlier=earlier.history)
-    return _performed(problem, partition, perform, (state, key), earlier, last=rounds + more_rounds, watch=watch)
+    guard = Guard(guards, problem, key, gradients=optimiser.handles.gradients)
+    return _performed(guard, partition, perform, state, earlier, last=rounds + more_rounds, watch=watch)
 
 
 def _performed(
-    problem: Problem,
+    guard: Guard,
     partition: Partition,
     perform: Rounds,
-    begun: tuple[PyTree, Key[Array, ""]],
+    state: PyTree,
     earlier: Checkpoint,
     *,
     last: int,
     watch: Sequence[Watcher],
 ) -> History:
     """The history after the rounds that are left."""
-    (state, key), history, began, rows = begun, earlier.history, time.perf_counter(), Rows(problem, partition)
+    problem, history, began = guard.problem, earlier.history, time.perf_counter()
+    rows = Rows(problem, partition)
     with suppress(KeyboardInterrupt):
         for first in range(earlier.done, last, perform.chunk):
             clock = time.perf_counter(), time.process_time()
-            batch = perform(state, first, last, key)
+            batch = perform(state, first, last, guard.key)
             state, proposals = batch.state, batch.proposals
             history = history.extended(rows(batch, first=first, row=len(history), clock=clock))
             points = jax.tree.map(lambda leaf: leaf[-1], proposals.points)
-            progress = Progress(problem, history, first + len(proposals.softness), last, began, points, state)
+            faults = guard.faults(batch, history, partition)
+            progress = Progress(problem, history, first + len(proposals.softness), last, began, points, state, faults)
             for watcher in watch:
                 watcher(progress)
-            how = {"key": key, "first": first, "gradient": batch.evaluations.gradient is not None}
-            _stop_if_unsound(problem, history, partition, proposals, **how)
+            guard.check(history, faults, partition)
     return history
 
 
@@ -146,58 +150,3 @@ def _check_start(problem: Problem, start: Design) -> None:
             f"the start has other values of {', '.join(problem.frozen)} than {problem.name!r}, where they are frozen; "
             "expected the same. Give them to the problem: dataclasses.replace(problem, start=...)."
         )
-
-
-def _stop_if_unsound(
-    problem: Problem,
-    history: History,
-    partition: Partition,
-    proposals: Proposal,
-    *,
-    key: Key[Array, ""],
-    first: int,
-    gradient: bool,
-) -> None:
-    """Raises where the newest rows hold a non-finite loss or gradient, or where no point of a round saw anything.
-
-    A method without gradients has seen something before, and learns from a round that sees nothing.
-    """
-    if not problem.traceable:
-        return _stop_if_hopeless(problem, history)
-    status, rounds = history["status"], history["round"]
-    blind = np.setdiff1d(rounds[rounds >= first], rounds[status != "empty"])  # rounds whose points are all empty
-    if not gradient and np.any(status != "empty"):
-        blind = blind[:0]
-    bad = np.where((status == "failed") & (rounds >= first) | np.isin(rounds, blind))[0]
-    if len(bad) == 0:
-        return
-    row, number = bad[0], int(rounds[bad[0]])
-    if status[row] == "empty":
-        cause = f"no event was accepted in any of the {partition.scenarios} scenarios"
-        remedy = "Start from a design that sees particles, or use more events."
-    else:
-        point = jax.tree.map(lambda leaf: leaf[number - first, int(history["start"][row])], proposals.points)
-        place = problem.first_non_finite(
-            problem.space.design(point),
-            key=jax.random.fold_in(training_key(key, number), 1),
-            events=partition.events,
-            softness=proposals.softness[number - first],
-            scenarios=partition.scenarios,
-        )
-        cause = f"the loss or its gradient is not finite; the first non-finite value appears in {place}"
-        remedy = "The history up to here is kept in this error's `history`."
-    _stop(history, f"round {number} of {problem.name!r}: {cause}. {remedy}")
-
-
-def _stop_if_hopeless(problem: Problem, history: History) -> None:
-    """Raises where a foreign simulator has never given an answer."""
-    answered = np.isin(history["status"], ("ok", "infeasible"))
-    if len(history) >= GIVE_UP and not answered.any():
-        causes = ", ".join(sorted(set(history["cause"]))[:3])
-        _stop(history, f"all of the first {len(history)} evaluations of {problem.name!r} failed: {causes}.")
-
-
-def _stop(history: History, text: str) -> None:
-    error = RunError(text)
-    error.history = history  # pyright: ignore[reportAttributeAccessIssue]
-    raise error
