@@ -10,10 +10,11 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jax.sharding import Mesh
 from jaxtyping import Array, Float, Int, Key, PyTree
 
 from daedalus.core.pipeline import ACCEPTED, Pipeline, Sums
+from daedalus.core.sharing import mesh_for, shared
 
 KEPT = ("Particles", "alive")  # what is kept of the events between a pass forwards and the pass backwards
 KEPT_EVENTS = 2**20  # of an evaluation; beyond it all is made anew, so that memory stays flat
@@ -57,6 +58,7 @@ class Partition:
     scenarios: int
     groups: int = 1  # groups of events per scenario that errors are estimated from
     block: int = 8192  # events that are in memory at once
+    devices: int | None = None  # that share the parts at most; all there are by default
 
     @property
     def per_group(self) -> int:
@@ -80,14 +82,18 @@ class Partition:
         return max(1, self.block // self.per_group)
 
     @property
-    def mesh(self) -> Mesh:
-        """The devices that share the parts evenly: as many of JAX's as divide the number of parts."""
-        parts = self.groups * self.scenarios
-        return Mesh(jax.devices()[: _divisor(parts, min(jax.device_count(), parts))], ("part",))
+    def parts(self) -> int:
+        """Parts of an evaluation: groups of all scenarios."""
+        return self.groups * self.scenarios
 
-    def everywhere(self, tree: PyTree) -> PyTree:
-        """The arrays of a tree on every device of the mesh, where a compiled evaluation leaves its results."""
-        return tree if self.mesh.size == 1 else jax.device_put(tree, NamedSharding(self.mesh, PartitionSpec()))
+    @property
+    def mesh(self) -> Mesh:
+        """The devices that share the parts."""
+        return mesh_for(self.parts, self.devices)
+
+    def alone(self) -> Partition:
+        """The same parts and blocks on one device."""
+        return dataclasses.replace(self, devices=1)
 
     def index(self, group: Int[Array, ""], block: Int[Array, ""] | int) -> Int[Array, "event"]:
         """The event numbers of a block of a group; padding lies at ``events`` and above."""
@@ -168,28 +174,10 @@ def _one_pass(build: Any, part: tuple[Any, ...], earlier: Sums, *, number: int, 
 
 
 def _mapped(function: Callable[[Any], Sums], parts: Any, partition: Partition) -> Sums:
-    """The function over the axis of parts, which JAX's devices share.
-
-    All sums travel between devices in one message: several at a time may wait for each other for ever, where devices
-    are threads that are fewer than the messages.
-    """
+    """The function over the axis of parts, which JAX's devices share."""
     mesh = partition.mesh
-    local = lambda own: _mapped_here(function, own, partition.groups * partition.scenarios // mesh.size, partition)
-    if mesh.size == 1:
-        return local(parts)
-    shared = lambda own: _gathered(local(own))
-    split, everywhere = PartitionSpec("part"), PartitionSpec()
-    return jax.shard_map(shared, mesh=mesh, in_specs=split, out_specs=everywhere, check_vma=False)(parts)
-
-
-def _gathered(sums: Sums) -> Sums:
-    """The sums of all devices' parts, on every device."""
-    leaves, tree = jax.tree.flatten(sums)
-    own = jnp.concatenate([leaf.reshape(leaf.shape[0], -1) for leaf in leaves], 1)
-    every = jax.lax.all_gather(own, "part", tiled=True)
-    ends = np.cumsum([leaf[0].size for leaf in leaves])[:-1]
-    pieces = zip(jnp.split(every, ends, 1), leaves, strict=True)
-    return jax.tree.unflatten(tree, [p.reshape(-1, *leaf.shape[1:]).astype(leaf.dtype) for p, leaf in pieces])
+    local = lambda own: _mapped_here(function, own, -(-partition.parts // mesh.size), partition)
+    return shared(local, parts, partition.parts, mesh)
 
 
 def _mapped_here(function: Callable[[Any], Sums], parts: Any, count: int, partition: Partition) -> Sums:

@@ -57,7 +57,7 @@ def manifest(
         "seed": seed,
         "rounds": rounds,
         "chunk": chunk,
-        "partition": dataclasses.asdict(partition),
+        "partition": {n: v for n, v in dataclasses.asdict(partition).items() if n != "devices"},
         **environment(),
         "started_at": now(),
     }

@@ -25,7 +25,7 @@ from daedalus.core import (
 from daedalus.errors import DesignError
 from daedalus.search.checkpoint import Checkpoint, state_of
 from daedalus.search.guards import CAREFUL, Fault, Guard, Guards
-from daedalus.search.rounds import Rounds, rounds_of
+from daedalus.search.rounds import Rounds, designs_of, rounds_of
 from daedalus.search.rows import Rows
 from daedalus.search.shrinking import Shrinking
 
@@ -102,8 +102,10 @@ def optimise(
     how = {"key": jax.random.fold_in(key, 2), "rounds": rounds, "goals": problem.goals}
     state = optimiser.init(problem.space, problem.space.point(begin), **how)
     earlier = Checkpoint(0, {}, History()) if since is None else since
-    state, key = partition.everywhere((state if since is None else state_of(since.state, state), key))
-    perform = rounds_of(problem, optimiser, partition, chunk=chunk, evaluator=evaluator, earlier=earlier.history)
+    designs = designs_of(optimiser, state, key)
+    state = state if since is None else state_of(since.state, state)
+    sizes = {"designs": designs, "chunk": chunk}
+    perform = rounds_of(problem, optimiser, partition, evaluator=evaluator, earlier=earlier.history, **sizes)
     guard = Guard(guards, problem, key, gradients=optimiser.handles.gradients)
     return _performed(guard, partition, perform, state, earlier, last=rounds + more_rounds, watch=watch)
 

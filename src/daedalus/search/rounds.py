@@ -25,6 +25,7 @@ from daedalus.core import (
     Proposal,
     training_key,
 )
+from daedalus.core.sharing import efficiency, everywhere, here, mesh_for, shared
 from daedalus.search.threads import one_thread
 from daedalus.units import unit as unit_value
 
@@ -55,24 +56,38 @@ def rounds_of(
     optimiser: Optimiser,
     partition: Partition,
     *,
+    designs: int,
     chunk: int,
     evaluator: Evaluator | None,
     earlier: History,
 ) -> Rounds:
-    """The way to perform rounds that a problem and an optimiser allow, after what is in a history."""
+    """The way to perform rounds that a problem and an optimiser allow, after what is in a history.
+
+    Args:
+        problem: the task.
+        optimiser: the method.
+        partition: how the events of an evaluation are cut.
+        designs: points the method asks for in a round [1].
+        chunk: rounds per compiled call [1].
+        evaluator: where a foreign simulator is run.
+        earlier: the rows before.
+    """
     if not problem.traceable:
         return ForeignRounds(problem, optimiser, partition, evaluator, earlier)
     if not optimiser.handles.traceable:
-        return SteppedRounds(problem, optimiser, partition)
-    return CompiledRounds(problem, optimiser, partition, chunk)
+        return SteppedRounds(problem, optimiser, partition, designs)
+    return CompiledRounds(problem, optimiser, partition, designs, chunk)
 
 
 class CompiledRounds:
     """Chunks of rounds as one compiled program."""
 
-    def __init__(self, problem: Problem, optimiser: Optimiser, partition: Partition, chunk: int) -> None:
+    def __init__(self, problem: Problem, optimiser: Optimiser, partition: Partition, designs: int, chunk: int) -> None:
         self.chunk = chunk
-        measure, admit = _measured(problem, optimiser, partition), _admission(problem, optimiser)
+        by_design = shares_designs(partition, designs)
+        self.mesh = mesh_for(designs) if by_design else partition.mesh
+        measure = _measured(problem, optimiser, partition, by_design=by_design)
+        admit = _admission(problem, optimiser)
 
         def one_round(state: PyTree, number: Array, key: Key[Array, ""]) -> tuple[PyTree, tuple[Proposal, Evaluation]]:
             round_key = training_key(key, number)
@@ -93,9 +108,10 @@ class CompiledRounds:
 
     def __call__(self, state: PyTree, first: int, rounds: int, key: Key[Array, ""]) -> Batch:
         """The rounds from ``first`` on."""
-        state, found = self._run(state, jnp.asarray(first), jnp.asarray(rounds), key)
+        numbers = jnp.asarray(first), jnp.asarray(rounds)
+        state, found = self._run(*everywhere((state, *numbers, key), self.mesh))
         count = min(self.chunk, rounds - first)
-        return Batch(state, *jax.tree.map(lambda leaf: leaf[:count], found))
+        return Batch(state, *jax.tree.map(lambda leaf: leaf[:count], here(found)))
 
 
 class SteppedRounds:
@@ -103,10 +119,12 @@ class SteppedRounds:
 
     chunk = 1
 
-    def __init__(self, problem: Problem, optimiser: Optimiser, partition: Partition) -> None:
-        self.optimiser, self.partition = optimiser, partition
+    def __init__(self, problem: Problem, optimiser: Optimiser, partition: Partition, designs: int) -> None:
+        self.optimiser = optimiser
+        by_design = shares_designs(partition, designs)
+        self.mesh = mesh_for(designs) if by_design else partition.mesh
         self._admit = eqx.filter_jit(_admission(problem, optimiser))
-        self._measure = eqx.filter_jit(_measured(problem, optimiser, partition))
+        self._measure = eqx.filter_jit(_measured(problem, optimiser, partition, by_design=by_design))
 
     def __call__(self, state: PyTree, first: int, rounds: int, key: Key[Array, ""]) -> Batch:
         """The round ``first``."""
@@ -114,7 +132,7 @@ class SteppedRounds:
         with one_thread():
             asked = self.optimiser.ask(state, key=jax.random.fold_in(round_key, 0))
         proposal = self._admit(asked)
-        evaluation = self._measure(self.partition.everywhere(proposal), round_key)
+        evaluation = here(self._measure(*everywhere((proposal, round_key), self.mesh)))
         with one_thread():
             state = self.optimiser.tell(state, proposal, evaluation)
         return Batch(state, *jax.tree.map(lambda leaf: leaf[None], (proposal, evaluation)))
@@ -192,9 +210,10 @@ def _admission(problem: Problem, optimiser: Optimiser):
     return admit
 
 
-def _measured(problem: Problem, optimiser: Optimiser, partition: Partition):
+def _measured(problem: Problem, optimiser: Optimiser, partition: Partition, *, by_design: bool):
     """A function (proposal, key of the round) -> evaluation of all its points on the same events."""
     gradient = optimiser.handles.gradients
+    partition = partition.alone() if by_design else partition
 
     def measure(proposal: Proposal, round_key: Key[Array, ""]) -> Evaluation:
         softness = proposal.softness if gradient else None
@@ -206,9 +225,29 @@ def _measured(problem: Problem, optimiser: Optimiser, partition: Partition):
             gradient=gradient,
             pressure=pressure,
         )
-        return jax.vmap(one)(proposal.points, proposal.pressure)
+        each = lambda own: jax.vmap(one)(*own)
+        items = proposal.points, proposal.pressure
+        if not by_design:
+            return each(items)
+        count = proposal.points.cube.shape[0]
+        return shared(each, items, count, mesh_for(count))
 
     return measure
+
+
+def shares_designs(partition: Partition, designs: int) -> bool:
+    """Whether JAX's devices share the designs of a round, each with all its events, instead of the events of each.
+
+    They do where that leaves less of them idle: where there are more devices than parts of events.
+    """
+    return efficiency(designs) > efficiency(partition.parts)
+
+
+def designs_of(optimiser: Optimiser, state: PyTree, key: Key[Array, ""]) -> int:
+    """The number of points a method asks for in a round."""
+    ask = lambda s: optimiser.ask(s, key=key)
+    asked = eqx.filter_eval_shape(ask, state) if optimiser.handles.traceable else ask(state)
+    return asked.points.cube.shape[0]
 
 
 def _places(problem: Problem, history: History) -> np.ndarray:
