@@ -21,7 +21,16 @@ from daedalus.errors import RunError
 from daedalus.execution import read_history, read_manifest
 
 SHORT = ("--rounds", 4, "--events", 20, "--scoring-scenarios", 8, "--precision", "float64")
-FILES = {"manifest.json", "config.toml", "history.parquet", "journal", "design.json", "start.json", "result.json"}
+FILES = {
+    "manifest.json",
+    "config.toml",
+    "history.parquet",
+    "journal",
+    "design.json",
+    "start.json",
+    "result.json",
+    "log.jsonl",
+}
 
 
 @pytest.fixture(scope="module")

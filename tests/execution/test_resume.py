@@ -189,7 +189,7 @@ if half >= 0:
     real, count = os.write, 0
     def write(file, text):
         global count
-        count += len(text) > 500
+        count += bytes(text[:9]) == b"\\x93DAEDALUS"  # of the journal, not of the log
         if count == half + 1:
             real(file, bytes(text)[: len(text) // 2])
             os.kill(os.getpid(), signal.SIGKILL)

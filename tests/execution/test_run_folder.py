@@ -149,7 +149,7 @@ def test_a_manifest_cannot_name_files_outside_the_figures(tmp_path):
 
 
 def test_folders_that_are_no_runs_are_named(tmp_path, recorded):
-    problem, folder, _ = recorded
+    problem, folder, history = recorded
     with pytest.raises(RunError, match=r"holds no manifest\.json"):
         read_manifest(tmp_path)
     (tmp_path / "manifest.json").write_text(json.dumps({"status": "running"}))
@@ -162,4 +162,6 @@ def test_folders_that_are_no_runs_are_named(tmp_path, recorded):
     with pytest.raises(RunError, match="has no column loss, round"):
         read_history(tmp_path)
     with pytest.raises(RunError, match=r"no file .*design\.json"):
-        read_design(folder.path, problem)
+        read_design(tmp_path, problem)
+    best = read_design(folder.path, problem)  # not measured yet: the row of lowest loss
+    np.testing.assert_array_equal(best.place, history.design(problem, history.best_row()).place)

@@ -18,7 +18,7 @@ sys.path[:0] = {paths!r}
 from core.toys import OBJECTIVES, ruler_problem
 from daedalus.optimisers import optimiser
 from daedalus.search import optimise
-from daedalus.search.rounds import shares_designs
+from daedalus.search.devices import shares_designs
 
 problem = ruler_problem(objectives=OBJECTIVES[:1])
 found = {{"devices": jax.device_count()}}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +14,22 @@ from rich.table import Table
 
 from daedalus.app.configuration import Configuration
 from daedalus.app.device import prepare
+from daedalus.app.engine import workers_of
 from daedalus.app.options import settings as parsed
 from daedalus.app.screen import messages, output, remark, with_error
 from daedalus.app.style import CYCLE
 from daedalus.app.task import Task, task
+from daedalus.app.words import Workplace
 from daedalus.errors import DaedalusError, OptimiserError
+from daedalus.execution import Cluster
 from daedalus.execution.files import json_text, replacing, write_text
 from daedalus.search.comparison import LOSS, Course, band, course
 from daedalus.units import unit
 
 Courses = Mapping[str, Sequence[Course]]
+
+
+ALONE = Workplace()
 
 
 def compare(
@@ -35,6 +42,7 @@ def compare(
     targets: Sequence[float],
     out: Path | None,
     settings: Sequence[str] = (),
+    place: Workplace = ALONE,
     **values: Any,
 ) -> None:
     """Prints what every method reaches with a budget of calls, and how many it needs to reach targets.
@@ -48,6 +56,7 @@ def compare(
         targets: values of that figure [its unit].
         out: a folder for the courses, the table and the figure.
         settings: the problem's options as "name=value" texts.
+        place: whose workers make whole searches; this process by default.
         values: further fields of `Configuration`; None leaves the recipe's.
 
     Raises:
@@ -58,11 +67,12 @@ def compare(
     tasks = {method: task(given.changed(optimiser=method)) for method in methods}
     _check_figure(tasks, figure)
     courses: dict[str, list[Course]] = {}
-    for method, found in tasks.items():
-        try:
-            courses[method] = _courses(method, found, calls=calls, seeds=seeds, figure=figure)
-        except DaedalusError as cause:
-            remark(f"{method}: {cause}")
+    with workers_of(place) as cluster:
+        for method, found in tasks.items():
+            try:
+                courses[method] = _courses(method, found, cluster, calls=calls, seeds=seeds, figure=figure)
+            except DaedalusError as cause:
+                remark(f"{method}: {cause}")
     if not courses:
         raise OptimiserError(f"none of {', '.join(methods)} can search {name}.")
     shown = _unit(next(iter(tasks.values())), figure)
@@ -71,24 +81,25 @@ def compare(
         _file(out, name, courses, targets, figure=figure, shown=shown)
 
 
-def _courses(method: str, found: Task, *, calls: int, seeds: int, figure: str) -> list[Course]:
-    chosen, done = found.configuration, []
-    for seed in range(chosen.seed, chosen.seed + seeds):
+def _courses(method: str, found: Task, cluster: Cluster | None, *, calls: int, seeds: int, figure: str) -> list[Course]:
+    """The courses of a method's searches, one after another here, or side by side on a cluster."""
+    each = partial(_course, method, found, calls, figure)
+    numbers = range(found.configuration.seed, found.configuration.seed + seeds)
+    if cluster is not None:
+        with messages().status(f"{method} on the cluster ..."):
+            return cluster.results(each, numbers)
+    done = []
+    for seed in numbers:
         with messages().status(f"{method}, seed {seed} ..."):
-            done.append(
-                course(
-                    found.problem,
-                    method,
-                    found.optimiser,
-                    seed=seed,
-                    calls=calls,
-                    events=chosen.events,
-                    scenarios=chosen.scenarios,
-                    scoring_scenarios=chosen.scoring_scenarios,
-                    figure=figure,
-                )
-            )
+            done.append(each(seed))
     return done
+
+
+def _course(method: str, found: Task, calls: int, figure: str, seed: int) -> Course:
+    chosen = found.configuration
+    prepare(chosen.precision)  # of a worker, which knows nothing yet
+    sizes = {n: getattr(chosen, n) for n in ("events", "scenarios", "scoring_scenarios")}
+    return course(found.problem, method, found.optimiser, seed=seed, calls=calls, figure=figure, **sizes)
 
 
 def table(courses: Courses, targets: Sequence[float], *, figure: str, shown: str) -> Table:

@@ -31,6 +31,7 @@ class Configuration:
     more_rounds: int = 0  # beyond those the method is told of: by how much a run was resumed
     calls: int | None = None  # evaluations of the search, instead of rounds
     events: int | None = None  # particles per scenario
+    most_events: int | None = None  # up to which these may grow, where the noise of the gradient asks for it
     scenarios: int | None = None  # scenarios per evaluation in the search
     scoring_scenarios: int | None = None  # scenarios of the final measurement
     seed: int = 0
@@ -56,7 +57,17 @@ class Configuration:
             RunError: a value out of range; the text names it.
         """
         object.__setattr__(self, "freeze", tuple(self.freeze))  # files hold lists
-        for name in ("rounds", "calls", "events", "scenarios", "scoring_scenarios", "chunk", "block", "workers"):
+        for name in (
+            "rounds",
+            "calls",
+            "events",
+            "scenarios",
+            "scoring_scenarios",
+            "chunk",
+            "block",
+            "workers",
+            "most_events",
+        ):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise RunError(f"{name} is {value}; expected a whole number of at least 1.")
@@ -79,6 +90,12 @@ class Configuration:
                 "optimiser_options are given, but the optimiser is the study's own or chosen; "
                 "name one, for instance optimiser = 'adam'."
             )
+
+    @property
+    def search_sizes(self) -> dict[str, Any]:
+        """How much a search computes, as `daedalus.execution.recorded_search` takes it."""
+        names = ("seed", "rounds", "more_rounds", "events", "most_events", "scenarios", "chunk", "block")
+        return {name: getattr(self, name) for name in names}
 
     @property
     def guards(self) -> Guards:

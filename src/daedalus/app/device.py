@@ -23,10 +23,10 @@ def prepare(precision: str = "float32") -> None:
     jax.config.update("jax_enable_x64", precision == "float64")
     if "JAX_NUM_CPU_DEVICES" not in os.environ:
         with suppress(RuntimeError):  # devices exist already
-            jax.config.update("jax_num_cpu_devices", _cores())
+            jax.config.update("jax_num_cpu_devices", cores())
     # XLA's threads: a device that waits for another holds one, and the other needs some to arrive (seen: a search of
     # sixteen designs on two devices with two threads stood still for ever)
-    os.environ.setdefault("NPROC", str(2 * int(os.environ.get("JAX_NUM_CPU_DEVICES") or _cores())))
+    os.environ.setdefault("NPROC", str(2 * int(os.environ.get("JAX_NUM_CPU_DEVICES") or cores())))
     folder = os.environ.get("JAX_COMPILATION_CACHE_DIR") or _own_folder()
     if folder:
         jax.config.update("jax_compilation_cache_dir", str(folder))
@@ -43,7 +43,7 @@ def cache_folder() -> Path:
     return base / "daedalus"
 
 
-def _cores() -> int:
+def cores() -> int:
     """The cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from daedalus.app.screen import show_table
 from daedalus.app.task import task
 from daedalus.core import Evaluation, Problem, Status
 from daedalus.errors import RunError
-from daedalus.execution import RunFolder
+from daedalus.execution import RunFolder, read_history
 from daedalus.execution.run_folder import CONFIGURATION
 from daedalus.execution.search_record import fault_of, read_search
 from daedalus.search import Fault
@@ -48,6 +49,8 @@ def replay(path: Path, *, row: int | None = None) -> None:
     fault = fault_of(records[min(records) if row is None else row], problem.space.point(problem.start))
     chosen, gradients = found.configuration, found.optimiser.handles.gradients
     partition = problem.partition(chosen.events or problem.events, chosen.scenarios, block=chosen.block)
+    events = int(read_history(path)["events"][fault.row]) // partition.scenarios  # they may have grown
+    partition = dataclasses.replace(partition, events=events)
     evaluation = replayed(problem, fault, jax.random.key(chosen.seed), partition, gradient=gradients)
     show_table(_lines(problem, fault, evaluation))
 

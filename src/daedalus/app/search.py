@@ -6,7 +6,7 @@ import dataclasses
 import signal
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,10 @@ from typing import Any
 import jax
 
 from daedalus.app.budgets import money_budget, time_budget
-from daedalus.app.configuration import Configuration, configuration_file
+from daedalus.app.configuration import AUTO, Configuration, configuration_file
 from daedalus.app.device import prepare
+from daedalus.app.engine import check_place, engine
+from daedalus.app.follow import follow
 from daedalus.app.options import settings as parsed
 from daedalus.app.pictures import pictures
 from daedalus.app.progress import progress_bar
@@ -23,13 +25,18 @@ from daedalus.app.report import write_report
 from daedalus.app.results_table import show_results
 from daedalus.app.screen import messages, output, remark
 from daedalus.app.task import Task, resolved_task
+from daedalus.app.team import agreed, announce, deferred_signals, released, team
+from daedalus.app.words import Place
 from daedalus.core import Design, History
 from daedalus.errors import DaedalusError
-from daedalus.execution import RunFolder, Workers, read_design, recorded_search, result, rounds_done
+from daedalus.execution import RunFolder, read_design, recorded_search, result, rounds_done
 from daedalus.execution.manifest import now
 from daedalus.execution.run_folder import START
+from daedalus.execution.scalars import TENSORBOARD, Scalars
 from daedalus.execution.toml_text import toml_text
-from daedalus.search import Progress
+from daedalus.search import Progress, Watcher
+
+HERE = Place()
 
 
 def search(
@@ -38,27 +45,32 @@ def search(
     out: Path | None,
     force: bool,
     settings: Sequence[str] = (),
-    start: str | None = None,
+    place: Place = HERE,
     **values: Any,
-) -> RunFolder:
+) -> RunFolder | None:
     """The run folder of a search that was configured by a name or file and by the command line's values.
+
+    None in a process that follows another one, which keeps the record.
 
     Args:
         name: the problem, or the path of a configuration file.
         out: the run folder; made from name and time by default.
         force: replace the run in it.
         settings: the problem's options as "name=value" texts.
-        start: a design file to begin with.
+        place: where it computes.
         values: further fields of `Configuration`; None leaves the configuration's own.
 
     Raises:
         KeyboardInterrupt: Ctrl-C; the folder then holds the rounds so far, with their figures.
     """
     given = configuration_file(Path(name)) if name.endswith(".toml") else Configuration(name)
-    return perform(given.changed(start=start, options=parsed(settings) or None, **values), out=out, force=force)
+    given = given.changed(options=parsed(settings) or None, workers=place.workers, **values)
+    check_place(place, chosen=given.optimiser == AUTO)
+    with team(place) as leads:
+        return perform(given, out=out, force=force, place=place) if leads else follow()
 
 
-def perform(given: Configuration, *, out: Path | None, force: bool) -> RunFolder:
+def perform(given: Configuration, *, out: Path | None, force: bool, place: Place = HERE) -> RunFolder:
     """The run folder of a configuration's search, which is performed, measured and pictured.
 
     Raises:
@@ -80,7 +92,7 @@ def perform(given: Configuration, *, out: Path | None, force: bool) -> RunFolder
         if choice is not None:
             folder.note(choice=dataclasses.asdict(choice))
         remark(f"run folder: {folder.path}")
-        conclude(folder, found, searched(folder, found, start), start)
+        conclude(folder, found, searched(folder, found, start, place=place), start)
     return folder
 
 
@@ -89,29 +101,34 @@ def default_folder(name: str) -> Path:
     return Path("runs") / f"{name.replace('/', '-')}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
 
 
-def searched(folder: RunFolder, found: Task, start: Design) -> History:
+def searched(folder: RunFolder, found: Task, start: Design, *, place: Place) -> History:
     """The history of a task's search, recorded in a folder, from where its record ends.
 
     Raises:
         RunError: the folder cannot be used, or the search went wrong; figures of the rounds so far are drawn.
     """
-    chosen = found.configuration
-    sizes = {n: getattr(chosen, n) for n in ("seed", "rounds", "more_rounds", "events", "scenarios", "chunk", "block")}
-    seen = History()
+    chosen, seen = found.configuration, History()
+    folder.write_start(found.problem, start)
+    announce(folder)
 
     def remember(progress: Progress) -> None:
         nonlocal seen
         seen = progress.history
 
-    simulator, watch = found.problem.simulator, (remember,)
-    workers = nullcontext() if simulator is None else Workers(simulator, concurrent=chosen.workers)
-    with progress_bar(messages(), chosen.all_rounds) as bar, workers as evaluator, terminable():
-        budgets = time_budget(chosen.hours), money_budget(chosen.euros, chosen.price)
-        how = {"start": start, "watch": (*watch, bar, *budgets), "evaluator": evaluator, "guards": chosen.guards}
+    bar, made = progress_bar(messages(), chosen.all_rounds), engine(folder, found.problem, place)
+    with bar as shown, made as evaluator, tensorboard(folder, place.tensorboard) as scalars, ends(chosen) as end:
+        how = {
+            "start": start,
+            "watch": (remember, shown, *scalars, *end),
+            "guards": chosen.guards,
+            "evaluator": evaluator,
+        }
         try:
-            return recorded_search(folder, found.problem, found.optimiser, **how, **sizes)
+            with released():
+                return recorded_search(folder, found.problem, found.optimiser, **how, **chosen.search_sizes)
         except DaedalusError:
-            folder.write_figures(pictures(found, seen))
+            with suppress(OSError):  # a full disk must not hide what happened
+                folder.write_figures(pictures(found, seen))
             raise
 
 
@@ -160,6 +177,28 @@ def _conclude_interrupted(folder: RunFolder, found: Task, history: History, star
         f"interrupted after {rounds_done(history)} rounds; {folder.path} holds them, and as design.json the "
         f"design of lowest loss, which was not measured again. Go on with: daedalus resume {folder.path}"
     )
+
+
+@contextmanager
+def ends(chosen: Configuration) -> Iterator[tuple[Watcher, ...]]:
+    """The watchers that end a search before its last round; a batch system's signal is heard in this context."""
+    budgets = time_budget(chosen.hours), money_budget(chosen.euros, chosen.price)
+    if jax.process_count() == 1:
+        with terminable():
+            yield budgets
+    else:
+        with deferred_signals() as wished:
+            yield (agreed(budgets, wished),)
+
+
+@contextmanager
+def tensorboard(folder: RunFolder, wanted: bool) -> Iterator[tuple[Watcher, ...]]:
+    """The watcher that writes scalars for TensorBoard, where they are wanted or a run has begun with them."""
+    if not (wanted or (folder.path / TENSORBOARD).exists()):
+        yield ()
+        return
+    with Scalars(folder.path) as scalars:
+        yield (scalars,)
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from daedalus.core.figures import Figures, Readings, jackknife, unknown
 from daedalus.core.foreign import foreign_evaluation
 from daedalus.core.objective import Constraint, Goals, Metric, Objective
 from daedalus.core.pipeline import Pipeline, Sums
-from daedalus.core.sharing import everywhere, here
+from daedalus.core.sharing import everywhere
 from daedalus.core.simulator import Direct, Outcome, Request, Simulator
 from daedalus.core.space import Point, Space
 from daedalus.core.stage import Derivative, Stage
@@ -186,7 +186,7 @@ class Problem:
             return self.answered(space.point(design), evaluator.collect()[0], gradient=gradient)
         run = _compiled(self, partition, gradient, softness is None)
         given = space.point(design), key, jnp.asarray(1.0 if softness is None else softness)
-        evaluation = here(run(*everywhere(given, partition.mesh)))
+        evaluation = run(*everywhere(given, partition.mesh))
         if int(evaluation.empty) == partition.scenarios:
             raise ProblemError(
                 f"no event was accepted in any of the {partition.scenarios} scenarios of {self.name!r} with "

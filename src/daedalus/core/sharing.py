@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
-from jaxtyping import PyTree
+from jaxtyping import Array, PyTree
 
 AXIS = "part"
 
@@ -22,21 +22,13 @@ def mesh_for(count: int, most: int | None = None) -> Mesh:
 
     Args:
         count: pieces [1].
-        most: devices at most [1]; all there are by default.
+        most: devices of this process at most [1]; all there are, of all processes, by default.
     """
-    if most == 1:
-        return Mesh(np.array(jax.local_devices()[:1]), (AXIS,))
-    every = jax.devices()[:most]
-    if jax.process_count() > 1:
+    every = jax.devices() if most is None else jax.local_devices()[:most]
+    if most is None and jax.process_count() > 1:
         return Mesh(np.array(every), (AXIS,))
     each = -(-count // min(len(every), count))
     return Mesh(np.array(every[: -(-count // each)]), (AXIS,))
-
-
-def efficiency(count: int) -> float:
-    """The share of JAX's devices' time that is used, when all of them share ``count`` equal pieces of work [1]."""
-    devices = jax.device_count()
-    return count / (devices * -(-count // devices))
 
 
 def shared(function: Callable[[Any], PyTree], items: PyTree, count: int, mesh: Mesh) -> PyTree:
@@ -64,16 +56,23 @@ def shared(function: Callable[[Any], PyTree], items: PyTree, count: int, mesh: M
 
 
 def everywhere(tree: PyTree, mesh: Mesh) -> PyTree:
-    """The arrays of a tree on every device of a mesh, where compiled programs leave what they share."""
-    return tree if mesh.size == 1 else jax.device_put(tree, NamedSharding(mesh, PartitionSpec()))
-
-
-def here(tree: PyTree) -> PyTree:
-    """The arrays of a tree, which every process has, on this process's own first device."""
-    if jax.process_count() == 1:
+    """The arrays of a tree, which every process has, on every device of a mesh, as compiled programs leave theirs."""
+    if mesh.size == 1:
         return tree
-    own = lambda leaf: leaf.addressable_data(0) if isinstance(leaf, jax.Array) else leaf
-    return jax.tree.map(own, tree)
+    copies = NamedSharding(mesh, PartitionSpec())
+    if jax.process_count() == 1:
+        return jax.device_put(tree, copies)
+    return jax.tree.map(lambda leaf: _copied(leaf, copies), tree)
+
+
+def _copied(leaf: Array, copies: NamedSharding) -> Array:
+    """An array on devices of several processes, each of which has it."""
+    if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+        return jax.random.wrap_key_data(_copied(jax.random.key_data(leaf), copies), impl=jax.random.key_impl(leaf))
+    if not leaf.is_fully_addressable:
+        return leaf
+    own = np.asarray(leaf)
+    return jax.make_array_from_callback(own.shape, copies, lambda part: own[part])
 
 
 def _gathered(results: PyTree) -> PyTree:

@@ -91,9 +91,9 @@ class Partition:
         """The devices that share the parts."""
         return mesh_for(self.parts, self.devices)
 
-    def alone(self) -> Partition:
-        """The same parts and blocks on one device."""
-        return dataclasses.replace(self, devices=1)
+    def within(self, devices: int) -> Partition:
+        """The same parts and blocks, shared by so many devices of this process at most."""
+        return dataclasses.replace(self, devices=devices)
 
     def index(self, group: Int[Array, ""], block: Int[Array, ""] | int) -> Int[Array, "event"]:
         """The event numbers of a block of a group; padding lies at ``events`` and above."""

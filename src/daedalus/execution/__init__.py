@@ -5,7 +5,9 @@ a problem is about is none of its business, and neither is how results look: tha
 """
 
 from daedalus.execution.adapters import optuna_directions, optuna_objective, xopt_function, xopt_vocs
+from daedalus.execution.batch_systems import cluster_of, job_script, read_resources
 from daedalus.execution.callbacks import in_jit
+from daedalus.execution.cluster import Account, Cluster
 from daedalus.execution.design_file import design_from_table, design_table, write_design
 from daedalus.execution.functions import PythonFunction
 from daedalus.execution.history_file import write_history
@@ -19,6 +21,8 @@ from daedalus.execution.run_folder import RunFolder, read_design, read_history, 
 from daedalus.execution.workers import Ledger, Workers
 
 __all__ = [
+    "Account",
+    "Cluster",
     "Executable",
     "Ledger",
     "Measurement",
@@ -28,10 +32,12 @@ __all__ = [
     "StoredTable",
     "Workers",
     "candidates",
+    "cluster_of",
     "design_from_table",
     "design_table",
     "environment",
     "in_jit",
+    "job_script",
     "manifest",
     "measurement",
     "offline",
@@ -41,6 +47,7 @@ __all__ = [
     "read_design",
     "read_history",
     "read_manifest",
+    "read_resources",
     "recorded_search",
     "result",
     "rounds_done",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,8 @@ from daedalus.execution.design_file import write_design
 from daedalus.execution.files import read_json, replacing, write_json, write_text
 from daedalus.execution.history_file import read_history_file, write_history
 from daedalus.execution.lock import Lock
+from daedalus.execution.log import LOG
+from daedalus.execution.scalars import TENSORBOARD
 from daedalus.execution.search_record import read_search
 
 if TYPE_CHECKING:
@@ -142,7 +145,8 @@ class RunFolder:
             )
         pictures = [Path(str(name)).name for name in self.manifest().get("figures", [])]
         damaged = (each.name for each in self.path.glob(f"{JOURNAL}.damaged*"))
-        for name in (JOURNAL, *damaged, HISTORY, DESIGN, START, RESULT, REPORT, CONFIGURATION):
+        shutil.rmtree(self.path / TENSORBOARD, ignore_errors=True)
+        for name in (JOURNAL, LOG, *damaged, HISTORY, DESIGN, START, RESULT, REPORT, CONFIGURATION):
             (self.path / name).unlink(missing_ok=True)
         for name in pictures:
             for suffix in _SUFFIXES:

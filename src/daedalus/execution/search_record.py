@@ -21,7 +21,7 @@ ROW, STATE = "row/", "state/"
 ROOM, GROWTH = 2**22, 4.0  # a journal is rewritten beyond these: length [bytes], and growth since it was [1]
 DECISIVE = (  # what a search that goes on must share with its beginning
     "problem", "problem_version", "optimiser", "starts", "seed", "rounds", "chunk", "partition", "precision",
-    "random_numbers",
+    "random_numbers", "most_events",
 )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from daedalus.search.guards import Fault, Guards
 from daedalus.search.loop import Progress, Watcher, optimise
-from daedalus.search.rounds import Batch, rounds_of
+from daedalus.search.rounds import Batch
+from daedalus.search.ways import Ways
 
-__all__ = ["Batch", "Fault", "Guards", "Progress", "Watcher", "optimise", "rounds_of"]
+__all__ = ["Batch", "Fault", "Guards", "Progress", "Watcher", "Ways", "optimise"]

@@ -6,6 +6,7 @@ import dataclasses
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 
 import jax
 import numpy as np
@@ -24,10 +25,13 @@ from daedalus.core import (
 )
 from daedalus.errors import DesignError
 from daedalus.search.checkpoint import Checkpoint, state_of
+from daedalus.search.event_numbers import EventNumbers, event_numbers
 from daedalus.search.guards import CAREFUL, Fault, Guard, Guards
-from daedalus.search.rounds import Rounds, designs_of, rounds_of
+from daedalus.search.orders import Elsewhere
+from daedalus.search.rounds import designs_of
 from daedalus.search.rows import Rows
 from daedalus.search.shrinking import Shrinking
+from daedalus.search.ways import Ways
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,12 +59,13 @@ def optimise(
     rounds: int,
     more_rounds: int = 0,
     events: int | None = None,
+    most_events: int | None = None,
     scenarios: int | None = None,
     start: Design | None = None,
     watch: Sequence[Watcher] = (),
     chunk: int = 5,
     block: int = 8192,
-    evaluator: Evaluator | None = None,
+    evaluator: Evaluator | Elsewhere | None = None,
     since: Checkpoint | None = None,
     guards: Guards = CAREFUL,
 ) -> History:
@@ -77,43 +82,40 @@ def optimise(
         rounds: rounds of ask and tell [1]; methods plan with them.
         more_rounds: rounds beyond those, which the method does not plan for [1].
         events: particles per scenario [1]; the problem's own number by default.
+        most_events: up to which these grow, where the noise of the gradient asks for it [1]; not at all by default.
         scenarios: scenarios per evaluation [1]; the problem's own number by default.
         start: where to begin; the problem's start by default.
         watch: called with a `Progress` after every chunk; they only look.
         chunk: rounds per compiled call [1].
         block: events in memory at once [1].
-        evaluator: where a foreign simulator is run; by default in this thread, one evaluation at a time.
+        evaluator: where a foreign simulator is run, or where designs are evaluated; by default in this thread.
         since: where an earlier search with the same arguments ended; the history is then that of the whole search,
             the same bits as without an end (but for the clock's columns).
         guards: how it meets numbers that are not finite, and when it has diverged.
 
     Raises:
-        OptimiserError: the optimiser cannot handle the problem.
+        OptimiserError: the optimiser cannot handle the problem, or events are to grow and it has no gradients.
         DesignError: the start is out of bounds.
-        RunError: the earlier search was another one; no point of a round accepts anything, a loss or gradient is not
-            finite, or the search has diverged (see ``guards``); names round and stage, carries the history. Failures
-            of a foreign simulator are rows like others, unless nothing else happens.
+        RunError: the earlier search was another one, or this one is stopped by its guards; names round and stage,
+            carries the history. Failures of a simulator are rows like others, unless nothing else happens.
     """
     check_fit(problem, optimiser, key=key)
-    begin = problem.start if start is None else start
-    _check_start(problem, begin)
-    partition = problem.partition(problem.events if events is None else events, scenarios, block=block)
+    begin = _checked(problem, problem.start if start is None else start)
+    numbers = event_numbers(problem, optimiser, events, most_events)
     optimiser = Shrinking(optimiser) if guards.unsound == "shrink" else optimiser
     how = {"key": jax.random.fold_in(key, 2), "rounds": rounds, "goals": problem.goals}
     state = optimiser.init(problem.space, problem.space.point(begin), **how)
+    ways = Ways(problem, optimiser, designs_of(optimiser, state, key), chunk=chunk, evaluator=evaluator)
+    cut = partial(_cut, problem, numbers, scenarios, block)
     earlier = Checkpoint(0, {}, History()) if since is None else since
-    designs = designs_of(optimiser, state, key)
     state = state if since is None else state_of(since.state, state)
-    sizes = {"designs": designs, "chunk": chunk}
-    perform = rounds_of(problem, optimiser, partition, evaluator=evaluator, earlier=earlier.history, **sizes)
     guard = Guard(guards, problem, key, gradients=optimiser.handles.gradients)
-    return _performed(guard, partition, perform, state, earlier, last=rounds + more_rounds, watch=watch)
+    return _performed(guard, (cut, ways), state, earlier, last=rounds + more_rounds, watch=watch)
 
 
 def _performed(
     guard: Guard,
-    partition: Partition,
-    perform: Rounds,
+    way: tuple[Callable[[History], Partition], Ways],
     state: PyTree,
     earlier: Checkpoint,
     *,
@@ -122,24 +124,32 @@ def _performed(
 ) -> History:
     """The history after the rounds that are left."""
     problem, history, began = guard.problem, earlier.history, time.perf_counter()
-    rows = Rows(problem, partition)
+    rows, done, (cut, ways) = Rows(problem), earlier.done, way
     with suppress(KeyboardInterrupt):
-        for first in range(earlier.done, last, perform.chunk):
+        while done < last:
             clock = time.perf_counter(), time.process_time()
-            batch = perform(state, first, last, guard.key)
+            partition = cut(history)
+            batch = ways(partition, history)(state, done, last, guard.key)
             state, proposals = batch.state, batch.proposals
-            history = history.extended(rows(batch, first=first, row=len(history), clock=clock))
+            history = history.extended(rows(batch, partition, first=done, row=len(history), clock=clock))
+            done += len(proposals.softness)
             points = jax.tree.map(lambda leaf: leaf[-1], proposals.points)
             faults = guard.faults(batch, history, partition)
-            progress = Progress(problem, history, first + len(proposals.softness), last, began, points, state, faults)
+            progress = Progress(problem, history, done, last, began, points, state, faults)
             for watcher in watch:
                 watcher(progress)
             guard.check(history, faults, partition)
     return history
 
 
-def _check_start(problem: Problem, start: Design) -> None:
-    """Checks that a start lies within bounds and has the problem's values for what is frozen.
+def _cut(problem: Problem, numbers: EventNumbers, scenarios: int | None, block: int, history: History) -> Partition:
+    """How the events of the rounds after a history are cut."""
+    count = problem.partition(numbers.first, scenarios).scenarios
+    return problem.partition(numbers.after(history, count), scenarios, block=block)
+
+
+def _checked(problem: Problem, start: Design) -> Design:
+    """A start that lies within bounds and has the problem's values for what is frozen.
 
     Raises:
         DesignError: it does not.
@@ -152,3 +162,4 @@ def _check_start(problem: Problem, start: Design) -> None:
             f"the start has other values of {', '.join(problem.frozen)} than {problem.name!r}, where they are frozen; "
             "expected the same. Give them to the problem: dataclasses.replace(problem, start=...)."
         )
+    return start

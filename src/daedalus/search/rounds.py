@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol, runtime_checkable
 
 import equinox as eqx
@@ -25,7 +25,8 @@ from daedalus.core import (
     Proposal,
     training_key,
 )
-from daedalus.core.sharing import efficiency, everywhere, here, mesh_for, shared
+from daedalus.core.sharing import everywhere, mesh_for, shared
+from daedalus.search.devices import here, shares_designs
 from daedalus.search.threads import one_thread
 from daedalus.units import unit as unit_value
 
@@ -38,6 +39,7 @@ class Batch:
     proposals: Proposal
     evaluations: Evaluation
     outcomes: Sequence[Outcome] = ()  # of a foreign simulator: one per point, in order
+    seconds: Sequence[float] = ()  # that each point took elsewhere, in order [s]
 
 
 @runtime_checkable
@@ -51,34 +53,6 @@ class Rounds(Protocol):
         ...
 
 
-def rounds_of(
-    problem: Problem,
-    optimiser: Optimiser,
-    partition: Partition,
-    *,
-    designs: int,
-    chunk: int,
-    evaluator: Evaluator | None,
-    earlier: History,
-) -> Rounds:
-    """The way to perform rounds that a problem and an optimiser allow, after what is in a history.
-
-    Args:
-        problem: the task.
-        optimiser: the method.
-        partition: how the events of an evaluation are cut.
-        designs: points the method asks for in a round [1].
-        chunk: rounds per compiled call [1].
-        evaluator: where a foreign simulator is run.
-        earlier: the rows before.
-    """
-    if not problem.traceable:
-        return ForeignRounds(problem, optimiser, partition, evaluator, earlier)
-    if not optimiser.handles.traceable:
-        return SteppedRounds(problem, optimiser, partition, designs)
-    return CompiledRounds(problem, optimiser, partition, designs, chunk)
-
-
 class CompiledRounds:
     """Chunks of rounds as one compiled program."""
 
@@ -87,7 +61,7 @@ class CompiledRounds:
         by_design = shares_designs(partition, designs)
         self.mesh = mesh_for(designs) if by_design else partition.mesh
         measure = _measured(problem, optimiser, partition, by_design=by_design)
-        admit = _admission(problem, optimiser)
+        admit = admission(problem, optimiser)
 
         def one_round(state: PyTree, number: Array, key: Key[Array, ""]) -> tuple[PyTree, tuple[Proposal, Evaluation]]:
             round_key = training_key(key, number)
@@ -123,7 +97,7 @@ class SteppedRounds:
         self.optimiser = optimiser
         by_design = shares_designs(partition, designs)
         self.mesh = mesh_for(designs) if by_design else partition.mesh
-        self._admit = eqx.filter_jit(_admission(problem, optimiser))
+        self._admit = eqx.filter_jit(admission(problem, optimiser))
         self._measure = eqx.filter_jit(_measured(problem, optimiser, partition, by_design=by_design))
 
     def __call__(self, state: PyTree, first: int, rounds: int, key: Key[Array, ""]) -> Batch:
@@ -153,7 +127,7 @@ class ForeignRounds:
     ) -> None:
         assert problem.simulator is not None
         self.problem, self.optimiser, self.events = problem, optimiser, partition.events
-        self._admit = eqx.filter_jit(_admission(problem, optimiser))
+        self._admit = eqx.filter_jit(admission(problem, optimiser))
         self.evaluator = evaluator or Direct(problem.simulator)
         self._submitted = len(earlier)
         self._seen = _places(problem, earlier)  # of a simulator's stored designs
@@ -200,7 +174,7 @@ class ForeignRounds:
         return [done[number] for number in numbers]
 
 
-def _admission(problem: Problem, optimiser: Optimiser):
+def admission(problem: Problem, optimiser: Optimiser) -> Callable[[Proposal], Proposal]:
     """A function proposal -> proposal whose points are admissible."""
     whole = not optimiser.handles.gradients  # a descent keeps the place between two whole numbers to itself
 
@@ -213,7 +187,7 @@ def _admission(problem: Problem, optimiser: Optimiser):
 def _measured(problem: Problem, optimiser: Optimiser, partition: Partition, *, by_design: bool):
     """A function (proposal, key of the round) -> evaluation of all its points on the same events."""
     gradient = optimiser.handles.gradients
-    partition = partition.alone() if by_design else partition
+    partition = partition.within(1) if by_design else partition
 
     def measure(proposal: Proposal, round_key: Key[Array, ""]) -> Evaluation:
         softness = proposal.softness if gradient else None
@@ -233,14 +207,6 @@ def _measured(problem: Problem, optimiser: Optimiser, partition: Partition, *, b
         return shared(each, items, count, mesh_for(count))
 
     return measure
-
-
-def shares_designs(partition: Partition, designs: int) -> bool:
-    """Whether JAX's devices share the designs of a round, each with all its events, instead of the events of each.
-
-    They do where that leaves less of them idle: where there are more devices than parts of events.
-    """
-    return efficiency(designs) > efficiency(partition.parts)
 
 
 def designs_of(optimiser: Optimiser, state: PyTree, key: Key[Array, ""]) -> int:

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from daedalus.core import Partition, Problem, Status
+from daedalus.core import Gradient, Partition, Problem, Status
 from daedalus.search.rounds import Batch
 from daedalus.units import unit as unit_value
 
@@ -20,22 +20,25 @@ STATUS_NAMES = np.array([status.name.lower() for status in Status])
 class Rows:
     """Makes the history's columns from what rounds bring."""
 
-    def __init__(self, problem: Problem, partition: Partition) -> None:
-        """Rows of a problem whose evaluations are cut in a certain way."""
-        self.problem, self.partition = problem, partition
+    def __init__(self, problem: Problem) -> None:
+        """Rows of a problem."""
+        self.problem = problem
         space = problem.space
         self._values = jax.jit(jax.vmap(lambda cube: space.values(space.design(cube))))
 
-    def __call__(self, batch: Batch, *, first: int, row: int, clock: tuple[float, float]) -> dict[str, np.ndarray]:
+    def __call__(
+        self, batch: Batch, partition: Partition, *, first: int, row: int, clock: tuple[float, float]
+    ) -> dict[str, np.ndarray]:
         """The columns for the rounds of a batch.
 
         Args:
             batch: what the rounds brought.
+            partition: how the events of their evaluations were cut.
             first: number of the first round [1].
             row: number of the first row [1].
             clock: readings of wall clock and processor clock before the rounds [s].
         """
-        evaluations, proposals, partition = batch.evaluations, batch.proposals, self.partition
+        evaluations, proposals = batch.evaluations, batch.proposals
         count, starts = evaluations.loss.shape
         size = count * starts
         flat = lambda array: np.asarray(array).reshape(size, *np.shape(array)[2:])
@@ -54,14 +57,25 @@ class Rows:
             columns[figure.name] = flat(evaluations.values[figure.name]) / unit_value(figure.unit)
             columns[f"{figure.name}_error"] = flat(evaluations.errors[figure.name]) / unit_value(figure.unit)
         columns |= {"accepted": flat(evaluations.accepted), "empty": flat(evaluations.empty)}
+        if evaluations.gradient is not None:
+            columns["signal"] = flat(_signal(evaluations.gradient))
         columns["softness"] = np.repeat(np.asarray(proposals.softness), starts)
         columns["events"] = np.full(size, partition.events * partition.scenarios)
         columns["key"] = np.array([f"training/{number}" for number in rounds])
         return columns | _clock(size, clock) | _trials(batch)
 
 
+def _signal(gradient: Gradient) -> np.ndarray:
+    """The length of every gradient over the root of its covariance's trace [1]: about 1 for pure noise."""
+    length = np.linalg.norm(np.asarray(gradient.value.cube, float), axis=-1)
+    noise = np.sqrt(np.trace(np.asarray(gradient.covariance, float), axis1=-2, axis2=-1))
+    return np.divide(length, noise, out=np.full_like(length, np.inf), where=noise > 0)
+
+
 def _trials(batch: Batch) -> dict[str, np.ndarray]:
-    """How the evaluations of a foreign simulator went; nothing for problems that have none."""
+    """How the evaluations of a foreign simulator went, or how long those took that were made elsewhere."""
+    if len(batch.seconds):
+        return {"wall_seconds": np.array(batch.seconds)}
     if not batch.outcomes:
         return {}
     each = lambda name: np.array([getattr(outcome, name) for outcome in batch.outcomes])

@@ -1,0 +1,83 @@
+"""Words of the command line that several commands share."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Literal
+
+from tyro.conf import UseAppendAction, arg
+
+Settings = Annotated[UseAppendAction[list[tuple[str, ...]]], arg(metavar="NAME=VALUE ...")]
+Problem = Annotated[str, arg(metavar="NAME")]
+Folder = Annotated[Path, arg(metavar="DIR")]
+Precision = Literal["float32", "float64"]
+Unsound = Literal["stop", "skip", "shrink"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Sizes:
+    """How much a search computes."""
+
+    rounds: int | None = None
+    """Rounds of the search."""
+    calls: int | None = None
+    """Evaluations of the search, instead of rounds."""
+    events: int | None = None
+    """Particles per scenario."""
+    most_events: int | None = None
+    """Let the number of particles grow up to so many, where the noise of the gradient asks for it."""
+    scenarios: int | None = None
+    """Scenarios per evaluation in the search."""
+    scoring_scenarios: int | None = None
+    """Scenarios of the final measurement on fresh events."""
+    seed: int | None = None
+    """Decides every random number of the run."""
+    precision: Precision | None = None
+    """Of all numbers; float32 by default."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Limits:
+    """When a search ends before its last round, and what it does about trouble."""
+
+    hours: float | None = None
+    """After which the run ends in order; `daedalus resume` goes on."""
+    euros: float | None = None
+    """That the whole run may cost; after them it ends likewise."""
+    price: float | None = None
+    """Of an hour of what one evaluation at a time runs on, in EUR."""
+    unsound: Unsound | None = None
+    """What to do about a loss or gradient that is not finite: stop, skip the point, or shrink the step."""
+    divergence: float | None = None
+    """How far losses may stay above the first before the run is ended; 100 by default."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Workplace:
+    """Whose workers compute; results do not depend on it."""
+
+    workers: int | None = None
+    """Evaluations at a time of a foreign simulator or on a cluster; as many as there are processors by default."""
+    cluster: str | None = None
+    """Whose workers evaluate: local, tcp://HOST:PORT of a Dask scheduler, slurm, htcondor."""
+    cluster_file: Path | None = None
+    """YAML: what a job of slurm or htcondor asks for (cores, memory, walltime, queue, jobs ...)."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Place(Workplace):
+    """Where a search computes; the result does not depend on it."""
+
+    processes: int = 1
+    """That share the events, on this machine."""
+    distributed: bool = False
+    """This is one of several processes that a batch system has started to share the events (srun, mpirun)."""
+    tensorboard: bool = False
+    """Also write scalars for TensorBoard into the run folder."""
+
+
+def flat(settings: Sequence[Sequence[str]]) -> list[str]:
+    """The texts of all --set options, in order."""
+    return [text for group in settings for text in group]

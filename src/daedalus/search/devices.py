@@ -1,0 +1,29 @@
+"""Devices: what they share of a round, and where its results are needed."""
+
+from __future__ import annotations
+
+import jax
+from jaxtyping import PyTree
+
+from daedalus.core import Partition
+
+
+def shares_designs(partition: Partition, designs: int) -> bool:
+    """Whether JAX's devices share the designs of a round, each with all its events, instead of the events of each.
+
+    They do where that leaves less of them idle: where there are more devices than parts of events.
+    """
+    return _used(designs) > _used(partition.parts)
+
+
+def here(tree: PyTree) -> PyTree:
+    """The arrays of a tree, which every process has, on this process's own first device."""
+    if jax.process_count() == 1:
+        return tree
+    return jax.tree.map(lambda leaf: leaf.addressable_data(0) if isinstance(leaf, jax.Array) else leaf, tree)
+
+
+def _used(count: int) -> float:
+    """The share of JAX's devices' time that is used, when all of them share ``count`` equal pieces of work [1]."""
+    devices = jax.device_count()
+    return count / (devices * -(-count // devices))
