@@ -257,3 +257,13 @@ def test_evaluations_repeat():
 def test_ruler_is_a_pytree_of_arrays():
     assert len(jax.tree.leaves(ruler())) == 3
     assert isinstance(jax.vmap(lambda d: d)(jax.tree.map(lambda x: jnp.stack([x, x]), ruler())), Ruler)
+
+
+def test_the_effective_number_of_events_is_kishs():
+    problem, partition = ruler_problem(), Partition(999, 3, 16, 50)
+    evaluation = measured(problem, partition)
+    sums, _ = problem.summaries(problem.space.point(problem.start), key=KEY, partition=partition, softness=1.0)
+    weight, squares = sums["accepted"][:, 0], sums["accepted"][:, 1]
+    assert float(evaluation.effective) == pytest.approx(float(jnp.mean(weight**2 / squares)), rel=1e-6)
+    assert 0 < float(evaluation.effective) < 999
+    assert float(evaluation.accepted) == pytest.approx(float(jnp.mean(weight)), rel=1e-6)

@@ -139,12 +139,12 @@ def test_numbers_belong_to_the_event(draw):
 
 @pytest.mark.parametrize("extreme", [0, 2**32 - 1])
 def test_uniforms_stay_inside_the_open_interval(extreme):
-    from daedalus.events.streams import _unit_interval
+    from daedalus.events.streams import unit_interval
 
     word = jnp.uint32(extreme)
-    assert 0 < float(_unit_interval(word)) < 1
+    assert 0 < float(unit_interval(word)) < 1
     with jax.enable_x64(False):
-        single = _unit_interval(word)
+        single = unit_interval(word)
         assert single.dtype == jnp.float32
         assert 0 < float(single) < 1
 

@@ -139,7 +139,8 @@ def test_workers_that_are_killed_lose_nothing(tmp_path):
     assert len(made) - 48 <= 2 * account.lost_workers + account.copies
 
 
-def test_what_is_late_is_given_to_an_idle_worker_and_the_other_one_restarted(tmp_path):
+def test_what_is_late_is_given_to_an_idle_worker_and_the_other_one_restarted(tmp_path, monkeypatch):
+    monkeypatch.setattr("daedalus.execution.cluster.STUCK", 1.0)
     marks = str(tmp_path / "slept")
 
     def item(number):

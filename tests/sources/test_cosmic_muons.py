@@ -234,3 +234,28 @@ def test_a_window_off_the_box_is_refused():
 def test_a_range_beyond_the_flux_model_warns():
     with pytest.warns(ValidityWarning, match="Reyna2006"):
         CosmicMuons(WINDOW, "reyna")
+
+
+@pytest.mark.parametrize("aperture", [WINDOW, BOX], ids=["window", "box"])
+def test_quasi_random_muons_are_the_same_muons_with_less_noise(aperture):
+    plain, quasi = CosmicMuons(aperture, "guan"), CosmicMuons(aperture, "guan", quasi=True)
+    many, few = sample(plain, 2**18), sample(quasi, 2**14)
+    for name in ("x", "y", "z", "ux", "uy", "uz", "momentum"):
+        one, other = (np.asarray(getattr(muons, name)) for muons in (many, few))
+        if one.std() > 0:
+            assert kstest(one, other).pvalue > 1e-4
+    np.testing.assert_array_equal(sample(quasi, 100).momentum, few.momentum[:100])
+
+    def spread(source):
+        figures = lambda p: jnp.stack(
+            [p.uz.mean(), (p.ux**2).mean(), jnp.log(p.momentum).mean(), p.at_z(1.0)[0].mean()]
+        )
+        means = [figures(sample(source, 1024, key)) for key in jax.random.split(KEY, 16)]
+        return np.std(np.array(means), 0)
+
+    assert (spread(plain) / spread(quasi) > 2.0).all()  # 3 to 800: the box has edges
+
+
+def test_quasi_random_muons_need_an_aperture_that_accepts_all():
+    with pytest.raises(StageError, match="rejects"):
+        CosmicMuons(WindowAndBox(WINDOW, BOX.lower, BOX.upper), quasi=True)

@@ -24,6 +24,7 @@ from daedalus.physics.particles import pion
 from daedalus.reconstruction.closest_approach import ClosestApproach
 from daedalus.reconstruction.line_fit import LineFit
 from daedalus.reconstruction.scattered_line_fit import ScatteredLineFit
+from daedalus.search.shrinking import Shrinking
 from daedalus.sources import CosmicMuons, HorizontalWindow, MuonFile
 from daedalus.sources.beam import Beam
 from daedalus.studies.test_functions.hump import Mixture, UniformComponents
@@ -100,9 +101,9 @@ UPPER, LOWER = ("upper", (1.2, 1.1, 1.0)), ("lower", (0.1, 0.05, 0.0))
 STRIPS = (jnp.array([0.5, 0.1, 0.3]), jnp.array([1e-4, 5e-5, 2e-4]), jnp.array([4e-3, 2e-3, 3e-3]))
 
 
-def strips(*, hard: bool) -> StripPlanes:
+def strips(*, hard: bool, quasi: bool = False) -> StripPlanes:
     """Three planes of strips."""
-    return StripPlanes(*STRIPS, span=1.0, particle=pion, hard=hard)
+    return StripPlanes(*STRIPS, span=1.0, particle=pion, hard=hard, quasi=quasi)
 
 
 def beam_through_strips() -> Events:
@@ -118,7 +119,10 @@ def beam() -> Events:
 
 STAGES = {
     "Beam": lambda: (Beam(jnp.asarray(2.0), jnp.asarray(3e-3), jnp.asarray(1e-2)), blank()),
+    "Beam, quasi-random": lambda: (Beam(jnp.asarray(2.0), jnp.asarray(3e-3), jnp.asarray(1e-2), quasi=True), blank()),
+    "Beam, widened": lambda: (Beam(jnp.asarray(2.0), jnp.asarray(3e-3), jnp.asarray(1e-2), widening=2.0), blank()),
     "CosmicMuons": lambda: (CosmicMuons(square(1.8), "guan"), blank()),
+    "CosmicMuons, quasi-random": lambda: (CosmicMuons(square(1.8), "guan", quasi=True), blank()),
     "MuonFile": lambda: (muon_file(), blank()),
     "MultipleScattering": lambda: (MultipleScattering(volume()), particles()),
     "MultipleScattering, three segments": lambda: (MultipleScattering(volume(), segments=3), particles()),
@@ -126,6 +130,8 @@ STAGES = {
     "Panels, relaxed": lambda: (panels(*UPPER, SigmoidEdges(0.5)), particles(1.5)),
     "StripPlanes": lambda: (strips(hard=True), beam()),
     "StripPlanes, stand-in": lambda: (strips(hard=False), beam()),
+    "StripPlanes, quasi-random": lambda: (strips(hard=True, quasi=True), beam()),
+    "StripPlanes, quasi-random stand-in": lambda: (strips(hard=False, quasi=True), beam()),
     "Spectrometer": lambda: (Spectrometer(jnp.asarray(0.1)), particles()),
     "LineFit": lambda: (LineFit("upper"), stacked(panels(*UPPER))),
     "ScatteredLineFit": lambda: (
@@ -147,6 +153,8 @@ STAGES = {
 }  # fmt: skip
 
 OPTIMISERS = {
+    "Shrinking": lambda: Shrinking(Adam(starts=3, step_share=0.05)),
+    "Shrinking, a population": lambda: Shrinking(optimiser("cmaes", batch=4)),
     "Adam": lambda: Adam(starts=3, steps={"x": 0.1}),
     "Adam, clipped": lambda: Adam(clip=GlobalNorm(0.5), schedule=OneCycle(), step_share=0.05, spread=0.1, starts=2),
     "SGD": lambda: SGD(starts=2, steps={"x": 0.1, "z": 0.02}),

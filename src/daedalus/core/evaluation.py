@@ -65,6 +65,7 @@ class Evaluation(eqx.Module):
     excess_errors: Float[Array, "*start row"]  # [scales]
     status: Int[Array, "*start"]  # a `Status`
     accepted: Float[Array, "*start"]  # mean accepted weight per scenario [events]
+    effective: Float[Array, "*start"]  # mean of Kish's effective number per scenario [events]
     empty: Int[Array, "*start"]  # scenarios without an accepted event
     gradient: Gradient | None = None
 

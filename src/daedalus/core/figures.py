@@ -71,11 +71,18 @@ class Figures:
         errors: Readings,
         gradient: Gradient | None,
         *,
-        accepted: Float[Array, ""],
-        empty: Array,
         nothing: Bool[Array, ""],
+        **counts: Array,
     ) -> Evaluation:
-        """The evaluation of one design from its readings, their standard errors and what was accepted."""
+        """The evaluation of one design from its readings, their standard errors and what was accepted.
+
+        Args:
+            readings: the figures.
+            errors: their standard errors.
+            gradient: of the loss, if it was asked for.
+            nothing: whether no event was accepted at all.
+            counts: the evaluation's fields accepted, effective and empty.
+        """
         sure = jnp.nan_to_num(errors.excess)  # an unknown error is no excuse
         violated = jnp.any(readings.excess > 2 * sure)
         return Evaluation(
@@ -88,9 +95,8 @@ class Figures:
             excess=readings.excess,
             excess_errors=errors.excess,
             status=status_of(readings.loss, gradient, nothing, violated),
-            accepted=accepted,
-            empty=empty,
             gradient=gradient,
+            **counts,
         )
 
 

@@ -47,7 +47,8 @@ def foreign_evaluation(
         by_design = jax.grad(lambda cube: read(values, d=space.design(cube)).pressed(pressure))(space.cube(design))
         chained = sum(by_value[name] * _derivative(answer, name, space) for name in answer.derivatives)
         slopes = Gradient(Point(by_design + chained, nowhere.value.learned), _covariance(answer, by_value, space))
-    counts = {"accepted": float(next((len(c) for c in columns.values()), 1)), "empty": 0, "nothing": False}
+    events = float(next((len(c) for c in columns.values()), 1))
+    counts = {"accepted": events, "effective": events, "empty": 0, "nothing": False}
     errors = _errors(answer, values, columns, found, read)
     return figures.evaluation(found, errors, slopes, **{name: jnp.asarray(n) for name, n in counts.items()})
 
@@ -103,6 +104,7 @@ def _without_answer(figures: Figures, status: Status, gradient: Gradient | None)
         excess_errors=rows,
         status=whole(status),
         accepted=jnp.zeros(()),
+        effective=jnp.zeros(()),
         empty=whole(0),
         gradient=gradient,
     )

@@ -22,8 +22,8 @@ class History:
     """A table of evaluations: column name to one value per row.
 
     Columns: row, round, start, status; a parameter each as "name [unit]"; the loss; for every figure its value and
-    its standard error ("name", "name_error") in its own unit; accepted, empty, events, softness, key; and the clock's
-    `CLOCK_COLUMNS`. In a notebook it shows itself as a table.
+    its standard error ("name", "name_error") in its own unit; accepted, effective_events, empty, events, softness, key,
+    signal (of gradients); and the clock's `CLOCK_COLUMNS`. In a notebook it shows itself as a table.
     """
 
     columns: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)

@@ -233,9 +233,11 @@ class Problem:
             _, (found, sums, truths) = loss(pair)
         errors = self._errors(self.space.design(point), sums, truths, partition, real)
         summaries = _finished(sums)
-        counts = {"accepted": jnp.mean(summaries.accepted), "nothing": jnp.all(summaries.weight == 0)}
+        counts = {"accepted": jnp.mean(summaries.accepted), "effective": jnp.mean(summaries.effective_events)}
         empty = jnp.sum(summaries.weight == 0).astype(jnp.int32)
-        return figures.evaluation(found, errors, derivative, empty=empty, **counts)
+        return figures.evaluation(
+            found, errors, derivative, empty=empty, nothing=jnp.all(summaries.weight == 0), **counts
+        )
 
     def request(self, design: Design, number: int, *, key: Key[Array, ""], events: int, gradient: bool) -> Request:
         """What a foreign simulator is asked to evaluate a design."""

@@ -58,7 +58,7 @@ class Partition:
     scenarios: int
     groups: int = 1  # groups of events per scenario that errors are estimated from
     block: int = 8192  # events that are in memory at once
-    devices: int | None = None  # that share the parts at most; all there are by default
+    devices: int | None = None  # of this process that share the parts at most; all there are by default, of all
 
     @property
     def per_group(self) -> int:
@@ -90,10 +90,6 @@ class Partition:
     def mesh(self) -> Mesh:
         """The devices that share the parts."""
         return mesh_for(self.parts, self.devices)
-
-    def within(self, devices: int) -> Partition:
-        """The same parts and blocks, shared by so many devices of this process at most."""
-        return dataclasses.replace(self, devices=devices)
 
     def index(self, group: Int[Array, ""], block: Int[Array, ""] | int) -> Int[Array, "event"]:
         """The event numbers of a block of a group; padding lies at ``events`` and above."""

@@ -3,6 +3,7 @@
 from daedalus.events.hits import Hits
 from daedalus.events.momenta import Momenta
 from daedalus.events.particles import Particles
+from daedalus.events.quasi import quasi_normals, quasi_normals_and_uniforms, quasi_uniforms
 from daedalus.events.record import Events, blank_events
 from daedalus.events.scatterings import Scatterings
 from daedalus.events.streams import normals, threefry_words, uniforms
@@ -17,6 +18,9 @@ __all__ = [
     "Tracks",
     "blank_events",
     "normals",
+    "quasi_normals",
+    "quasi_normals_and_uniforms",
+    "quasi_uniforms",
     "threefry_words",
     "uniforms",
 ]

@@ -44,15 +44,20 @@ def threefry_words(
     return left, right
 
 
+def key_words(key: Key[Array, ""]) -> UInt32[Array, "2"]:
+    """The two words of a key, whichever generator it was made for."""
+    data = jax.random.key_data(key)
+    return jnp.stack([data[0], data[-1]])
+
+
 def _pairs(key: Key[Array, ""], index: UInt32[Array, "event"], count: int, lane: int | Array):
     """Words for ``count`` draws per event, as a list of pairs."""
-    data = jax.random.key_data(key)
-    words = jnp.stack([data[0], data[-1]])
+    words = key_words(key)
     base = jnp.asarray(lane, jnp.uint32) << jnp.uint32(_LANE_BITS)
     return [threefry_words(words, index, jnp.full_like(index, base + jnp.uint32(draw))) for draw in range(count)]
 
 
-def _unit_interval(word: UInt32[Array, "*shape"]) -> Float[Array, "*shape"]:
+def unit_interval(word: UInt32[Array, "*shape"]) -> Float[Array, "*shape"]:
     """A word mapped to the open interval (0, 1): 23 bits in float32, 32 in float64."""
     if jnp.result_type(float) == jnp.float64:
         return (word.astype(jnp.float64) + 0.5) * 2.0**-32
@@ -75,7 +80,7 @@ def uniforms(
     """
     pairs = _pairs(key, index, (count + 1) // 2, lane)
     words = [word for pair in pairs for word in pair][:count]
-    return _settled([_unit_interval(word) for word in words])
+    return settled([unit_interval(word) for word in words])
 
 
 def normals(
@@ -99,9 +104,9 @@ def normals(
     dtype = jnp.result_type(float)
     for radial, angular in _pairs(key, index, (count + 1) // 2, lane):
         radius = jnp.sqrt(-2.0 * jnp.log((radial.astype(dtype) + 0.5) * dtype.type(2.0**-32)))
-        cosine, sine = _circle(_unit_interval(angular))
+        cosine, sine = _circle(unit_interval(angular))
         rows += [radius * cosine, radius * sine]
-    return _settled(rows[:count])
+    return settled(rows[:count])
 
 
 def _circle(turn: Float[Array, "*shape"]) -> tuple[Float[Array, "*shape"], Float[Array, "*shape"]]:
@@ -117,6 +122,6 @@ def _circle(turn: Float[Array, "*shape"]) -> tuple[Float[Array, "*shape"], Float
     return jnp.where(((turns + 1) & 2) != 0, -across, across), jnp.where((turns & 2) != 0, -up, up)
 
 
-def _settled(rows: list[Float[Array, "event"]]) -> Float[Array, "draw event"]:
+def settled(rows: list[Float[Array, "event"]]) -> Float[Array, "draw event"]:
     """The rows as one array, computed once: the compiler would repeat the cipher for every reader of a number."""
     return jax.lax.optimization_barrier(jnp.stack(rows))

@@ -10,6 +10,8 @@ from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import jax
+
 from daedalus.errors import RunError
 
 if TYPE_CHECKING:
@@ -86,8 +88,16 @@ def job_script(kind: str, resources: Mapping[str, Any]) -> str:
 def _local(workers: int | None) -> Any:
     distributed, dask = _package("distributed"), _package("dask")
     count = workers or (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
-    with dask.config.set({"distributed.nanny.environ": WORKER, "distributed.scheduler.allowed-failures": 10}):
+    environment = WORKER | _cache()
+    with dask.config.set({"distributed.nanny.environ": environment, "distributed.scheduler.allowed-failures": 10}):
         return distributed.LocalCluster(n_workers=count, threads_per_worker=1, dashboard_address=None, memory_limit=0)
+
+
+def _cache() -> dict[str, str]:
+    """Where this process keeps compiled programs: workers of the same machine find them there."""
+    names = ("jax_compilation_cache_dir", "jax_persistent_cache_min_compile_time_secs")
+    found = {name.upper(): getattr(jax.config, name) for name in names}
+    return {name: str(value) for name, value in found.items() if value is not None}
 
 
 def _batch(kind: str, resources: dict[str, Any], workers: int | None) -> Any:

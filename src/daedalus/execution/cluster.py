@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import queue
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,7 +24,9 @@ if TYPE_CHECKING:
 
 STRAGGLER = 4.0  # times the median of its kind; then a task is given to an idle worker as well
 SHORTEST = 2.0  # [s]; below which nothing is called late
-LOOK = 0.2  # [s] between two looks at the workers
+SCAN = 5.0  # [s] between two looks at all that is open
+LOOK = 0.5  # [s] between two looks at the workers
+STUCK = 60.0  # [s]; so long a worker may go on with what others have done, for it may only be compiling
 TURN = 0.5  # [s] between two looks at what is late
 ATTEMPTS = 20  # of a task whose workers die: clusters end jobs by the dozen
 FIRST_PATIENCE = 30.0  # [s] for a scheduler to be there at all
@@ -87,6 +93,9 @@ class Cluster:
         self._seconds: list[float] = []
         self._looked: float | None = None
         self._workers: dict[str, int] = {}  # threads, by name, at the last look
+        self._ready: queue.SimpleQueue[int] = queue.SimpleQueue()  # tasks of which a future has ended
+        self._scanned = self._scheduled = time.monotonic()
+        self._working: dict[str, float] = {}  # keys that workers have been given, and since when, while some are idle
         self._given_up: dict[str, tuple[str, float]] = {}  # copies that lost: their workers, until when they may run
         self._client = self._connected()
 
@@ -146,6 +155,8 @@ class Cluster:
     def _begin(self, number: int, function: Callable[..., Any], parcel: Any, *arguments: Any) -> None:
         if number in self._tasks:
             raise RunError(f"task {number} is still open; expected an id of its own for each.")
+        if not self._tasks:
+            self._count()
         self._tasks[number] = _Task(function, (parcel, *arguments))
         self.account.submitted += 1
         self._send(number)
@@ -157,7 +168,9 @@ class Cluster:
         parcel, *rest = task.arguments
         sent = rest if parcel is None else [self._parcel(parcel), *rest]
         key = f"daedalus-{self._name}-{number}-{uuid.uuid4().hex[:6]}"
-        task.futures.append(self._client.submit(timed, task.function, *sent, key=key, pure=False))
+        future = self._client.submit(timed, task.function, *sent, key=key, pure=False)
+        task.futures.append(future)
+        future.add_done_callback(lambda _: self._ready.put(number))
 
     def _parcel(self, what: Any) -> Future:
         """A problem or simulator on the cluster: sent once, and made again there where it is lost."""
@@ -174,9 +187,10 @@ class Cluster:
         """Number, result, cause of failure, seconds and attempts of what has ended; waits for one if any is open."""
         found: list[tuple[int, Any, str, float, int]] = []
         while self._tasks and not found:
-            self._wait()
+            ready = self._wait()
             self._count()
-            for number, task in list(self._tasks.items()):
+            for number in ready & set(self._tasks):
+                task = self._tasks[number]
                 end = self._end(task)
                 if end is not None:
                     del self._tasks[number]
@@ -189,7 +203,7 @@ class Cluster:
             self._copy_the_late()
             self._restart_the_stuck()
         if not self._tasks:
-            self._looked = None
+            self._count(last=True)
         return found
 
     def _end(self, task: _Task) -> tuple[Any, str, float] | None:
@@ -214,35 +228,44 @@ class Cluster:
                     return None, f"{type(cause).__name__}: {cause}", time.monotonic() - task.began
         return None
 
-    def _wait(self) -> None:
-        """Waits until something has ended, or until it is time to look for what is late."""
-        from distributed import wait
-
+    def _wait(self) -> set[int]:
+        """The tasks that may have ended, after a while at most; all of them now and then: messages may be lost."""
+        ready: set[int] = set()
         if self._client.status != "running":
             self._client = self._connected()
             for task in self._tasks.values():
                 task.futures.clear()
-            return
-        futures = [future for task in self._tasks.values() for future in task.futures]
-        if futures:
-            try:
-                wait(futures, timeout=TURN, return_when="FIRST_COMPLETED")
-            except TimeoutError:
-                return
-            except Exception:  # futures that are cancelled as their scheduler goes; their status tells
-                time.sleep(0.05)
+            return set(self._tasks)
+        with suppress(queue.Empty):
+            ready.add(self._ready.get(timeout=TURN))
+            while True:
+                ready.add(self._ready.get_nowait())
+        if time.monotonic() - self._scanned > SCAN:
+            self._scanned = time.monotonic()
+            return set(self._tasks)
+        return ready
 
     def _copy_the_late(self) -> None:
-        """Gives what is late to an idle worker as well."""
-        if len(self._seconds) < 3 or self._client.status != "running":
-            return
-        late = max(SHORTEST, STRAGGLER * float(np.median(self._seconds[-200:])))
+        """Gives what is late to an idle worker as well; time that a task waits for its turn does not count."""
         idle = sum(self._workers.values()) - sum(len(task.futures) for task in self._tasks.values())
+        if len(self._seconds) < 3 or idle <= 0 or self._client.status != "running":
+            self._working.clear()
+            return
+        now, late = time.monotonic(), max(SHORTEST, STRAGGLER * float(np.median(self._seconds[-200:])))
+        if now - self._scheduled < late / 4:
+            return
+        self._scheduled = now
+        self._working = {key: self._working.get(key, now) for key in self._places()}
         for number, task in self._tasks.items():
-            if idle > 0 and len(task.futures) == 1 and time.monotonic() - task.began > late:
+            if idle > 0 and len(task.futures) == 1 and now - self._working.get(task.futures[0].key, now) > late:
                 self.account.copies += 1
                 idle -= 1
                 self._send(number)
+
+    def _places(self) -> dict[str, str]:
+        """Which worker has been given what, by key."""
+        given: dict[str, list[str]] = dict(self._client.processing())  # pyright: ignore  # a client that waits
+        return {key: worker for worker, keys in given.items() for key in keys}
 
     def _restart_the_stuck(self) -> None:
         """Restarts workers that still work on what others have done long since: a thread cannot be stopped."""
@@ -250,24 +273,24 @@ class Cluster:
         for key in due if self._client.status == "running" else ():
             worker, _ = self._given_up.pop(key)
             busy: dict[str, list[str]] = dict(self._client.run(_executing, workers=[worker], on_error="ignore"))  # pyright: ignore
-            if key in busy.get(worker, ()):
-                self._client.restart_workers([worker], raise_for_error=False)
+            if key in busy.get(worker, ()):  # in a thread, for it waits until the worker is back
+                restart = partial(self._client.restart_workers, [worker], raise_for_error=False)
+                threading.Thread(target=restart, daemon=True).start()
 
     def _forget(self, task: _Task) -> None:
         """Gives up the copies of a task that has ended."""
         others = [future for future in task.futures if future.status == "pending"]
         if others:
-            given: dict[str, list[str]] = dict(self._client.processing())  # pyright: ignore  # a client that waits
-            places = {key: worker for worker, keys in given.items() for key in keys}
+            places = self._places()
             self._client.cancel(others, force=True)
-            deadline = time.monotonic() + max(SHORTEST, 2 * (time.monotonic() - task.began))
+            deadline = time.monotonic() + max(STUCK, 2 * (time.monotonic() - task.began))
             keys = [str(future.key) for future in others]
             self._given_up |= {key: (places[key], deadline) for key in keys if key in places}
 
-    def _count(self) -> None:
+    def _count(self, *, last: bool = False) -> None:
         """Adds the workers' time since the last look to the account."""
         now = time.monotonic()
-        if self._looked is not None and now - self._looked < LOOK:
+        if self._looked is not None and now - self._looked < LOOK and not last:
             return
         running = self._client.status == "running"
         known = self._client.scheduler_info().get("workers", {}) if running else {}
@@ -277,7 +300,7 @@ class Cluster:
         self.account.workers = max(self.account.workers, count)
         if self._looked is not None:
             self.account.worker_seconds += count * (now - self._looked)
-        self._looked = now
+        self._looked = None if last else now
 
     def _connected(self) -> Client:
         """A client of the scheduler, which may take a while to come back.

@@ -187,7 +187,7 @@ def admission(problem: Problem, optimiser: Optimiser) -> Callable[[Proposal], Pr
 def _measured(problem: Problem, optimiser: Optimiser, partition: Partition, *, by_design: bool):
     """A function (proposal, key of the round) -> evaluation of all its points on the same events."""
     gradient = optimiser.handles.gradients
-    partition = partition.within(1) if by_design else partition
+    partition = dataclasses.replace(partition, devices=1) if by_design else partition
 
     def measure(proposal: Proposal, round_key: Key[Array, ""]) -> Evaluation:
         softness = proposal.softness if gradient else None

@@ -56,7 +56,8 @@ class Rows:
         for figure in self.problem.figures:
             columns[figure.name] = flat(evaluations.values[figure.name]) / unit_value(figure.unit)
             columns[f"{figure.name}_error"] = flat(evaluations.errors[figure.name]) / unit_value(figure.unit)
-        columns |= {"accepted": flat(evaluations.accepted), "empty": flat(evaluations.empty)}
+        columns |= {"accepted": flat(evaluations.accepted), "effective_events": flat(evaluations.effective)}
+        columns["empty"] = flat(evaluations.empty)
         if evaluations.gradient is not None:
             columns["signal"] = flat(_signal(evaluations.gradient))
         columns["softness"] = np.repeat(np.asarray(proposals.softness), starts)

@@ -11,7 +11,7 @@ from jaxtyping import Array, Bool, Float, Int, Key, UInt32
 
 from daedalus.core.stage import Derivative, Stage
 from daedalus.errors import StageError
-from daedalus.events import Events, Particles, uniforms
+from daedalus.events import Events, Particles, quasi_uniforms, uniforms
 from daedalus.physics.constants import MUON_MASS
 from daedalus.physics.flux import Flux, flux_model
 from daedalus.sources.apertures import Aperture, Start
@@ -35,6 +35,9 @@ class CosmicMuons(Stage):
     momentum come from inverse cumulative tables (see FluxTable) and are continuous; p = sqrt(E^2 - m^2);
     azimuth as the aperture has it. ``rate`` and ``exposure`` make a number of muons a time. Nothing here
     depends on a design; the derivative is exact, and zero.
+
+    Quasi-random numbers (`daedalus.events.quasi`) fill zenith angle, start and momentum evenly together. They need an
+    aperture that accepts every muon it places: a muon tried again would have numbers that no longer match the others'.
     """
 
     name: ClassVar[str] = "cosmic_muons"
@@ -44,6 +47,7 @@ class CosmicMuons(Stage):
     table: FluxTable
     fixed_momentum: float | None = eqx.field(static=True)  # [GeV]
     accepted_rate: float = eqx.field(static=True)  # [1/s]
+    quasi: bool = eqx.field(static=True)  # quasi-random numbers instead of independent ones
 
     def __init__(
         self,
@@ -53,6 +57,7 @@ class CosmicMuons(Stage):
         energies: tuple[float, float] = ENERGIES,
         zeniths: tuple[float, float] = ZENITHS,
         momentum: float | None = None,
+        quasi: bool = False,
     ) -> None:
         """Builds the tables.
 
@@ -63,16 +68,19 @@ class CosmicMuons(Stage):
             zeniths: least and largest zenith angle, within 0 to pi/2 [rad].
             momentum: the same momentum [GeV] for all muons, for comparison with older work; the zenith
                 angles and the rate remain those of the whole range of energy.
+            quasi: draw quasi-random numbers, which converge faster but are not independent.
 
         Raises:
-            StageError: a range is empty or unphysical, the flux model's name is unknown, or the aperture
-                accepts almost nothing.
+            StageError: a range is empty or unphysical, the flux model's name is unknown, the aperture accepts
+                almost nothing, or quasi-random numbers meet an aperture that rejects.
         """
         model = flux_model(flux) if isinstance(flux, str) else flux
         _need_ranges(energies, zeniths, momentum)
+        _need_acceptance(aperture, quasi)
         model.warn_outside(np.asarray(energies)[:, None], np.cos(np.asarray(zeniths)))
         self.aperture = aperture
         self.fixed_momentum = momentum
+        self.quasi = quasi
         self.table = FluxTable(model, energies, zeniths, aperture.proposed_area)
         self.accepted_rate = self.table.rate
         if not aperture.exact:
@@ -82,9 +90,13 @@ class CosmicMuons(Stage):
 
     def __call__(self, events: Events, *, key: Key[Array, ""]) -> Events:
         """The events with a downward-going muon each; a muon that no attempt could place is not alive."""
-        uniform_zenith, start, placed = self._starts(events.index, key)
-        if self.fixed_momentum is None:
+        if self.quasi:
+            draw, *others = quasi_uniforms(key, events.index, 2 + self.aperture.draws)
+            uniform_zenith, start, placed = self._placed(jnp.stack(others))
+        else:
             (draw,) = uniforms(key, events.index, 1)
+            uniform_zenith, start, placed = self._starts(events.index, key)
+        if self.fixed_momentum is None:
             momentum = self.table.momentum(uniform_zenith, draw)
         else:
             momentum = jnp.full_like(start.x, self.fixed_momentum)
@@ -126,7 +138,11 @@ class CosmicMuons(Stage):
     def _attempt(self, index: UInt32[Array, "event"], key: Key[Array, ""], lane: int | Array) -> Tried:
         """One draw of zenith angle and start; each attempt is a lane of the events' streams."""
         # the barrier keeps the compiler from making the random numbers anew for each of their uses
-        zenith, *others = jax.lax.optimization_barrier(uniforms(key, index, 1 + self.aperture.draws, lane=lane))
+        return self._placed(jax.lax.optimization_barrier(uniforms(key, index, 1 + self.aperture.draws, lane=lane)))
+
+    def _placed(self, numbers: Float[Array, "draw slot"]) -> Tried:
+        """The zenith angle's number, the start and whether it is accepted, from uniform numbers."""
+        zenith, *others = numbers
         start = self.aperture.place(self.table.versine(zenith), jnp.stack(others))
         return zenith, start, self.aperture.accepts(start)
 
@@ -175,6 +191,15 @@ def _need_share(share: float) -> None:
         raise StageError(
             f"the window sees {100.0 * share:.2g} % of the muons through the box, expected at least "
             f"{100.0 * _LEAST_SHARE:.0f} %; widen or move the window, or use ThroughBox without a window."
+        )
+
+
+def _need_acceptance(aperture: Aperture, quasi: bool) -> None:
+    """Raises a StageError where quasi-random numbers meet an aperture that rejects."""
+    if quasi and not aperture.exact:
+        raise StageError(
+            f"quasi-random muons through a {type(aperture).__name__}, which rejects some of those it places; expected "
+            "an aperture that accepts all, HorizontalWindow or ThroughBox, or quasi=False."
         )
 
 

@@ -43,6 +43,7 @@ def evaluated(
         excess_errors=jnp.broadcast_to(errors[:, None], rows.shape),
         status=status.astype(jnp.int32),
         accepted=jnp.ones_like(loss),
+        effective=jnp.ones_like(loss),
         empty=jnp.zeros(len(loss), jnp.int32),
         gradient=gradient,
     )

@@ -11,7 +11,16 @@ from daedalus.errors import ProblemError
 from daedalus.search import optimise
 from daedalus.studies.tracking import STUDY
 from daedalus.studies.tracking.cost import cost, prices
-from daedalus.studies.tracking.problem import SPAN, evenly_spaced, resolution, telescope, telescope_recipe
+from daedalus.studies.tracking.problem import (
+    COST_SCALE,
+    IMPACT_SCALE,
+    SPAN,
+    evenly_spaced,
+    resolution,
+    telescope,
+    telescope_recipe,
+)
+from daedalus.units import EUR
 
 KEY = jax.random.key(5)
 PROBLEM = telescope()
@@ -95,10 +104,39 @@ def test_real_strips_have_no_derivative_and_their_stand_in_has():
     assert PROBLEM.pipeline(PROBLEM.start, key=KEY, softness=1.0).derivative == Derivative.BIASED
 
 
-@pytest.mark.parametrize("options", [{"planes": 1}, {"planes": 40}, {"momentum": -1.0}])
+@pytest.mark.parametrize("options", [{"planes": 1}, {"planes": 40}, {"momentum": -1.0}, {"planes": 9, "quasi": True}])
 def test_impossible_options_are_refused(options):
     with pytest.raises(ProblemError, match="expected"):
         telescope(**options)
+
+
+def test_quasi_random_numbers_keep_loss_and_gradient_and_take_most_of_their_noise():
+    plain, quasi = (telescope(planes=4, momentum=3.0, quasi=quasi) for quasi in (False, True))
+    keys, found = range(32), {}
+    for name, problem in (("plain", plain), ("quasi", quasi)):
+        design = problem.references["even"]
+        runs = [problem.evaluate(design, key=jax.random.key(k), events=512, softness=1.0, gradient=True) for k in keys]
+        figures = np.array([[float(r.loss), *np.asarray(r.gradient.value.cube)] for r in runs])
+        found[name] = figures.mean(0), figures.var(0, ddof=1)
+        jackknife = np.mean([float(r.loss_error) for r in runs]) / np.sqrt(found[name][1][0])
+        assert (0.5 < jackknife < 1.8) if name == "plain" else jackknife > 1.8  # an upper bound
+    (mean, noise), (quasi_mean, quasi_noise) = found["plain"], found["quasi"]
+    assert np.all(np.abs(quasi_mean - mean) < 4.5 * np.sqrt((noise + quasi_noise) / len(keys)))
+    assert noise[0] > 5 * quasi_noise[0]
+    assert noise[1:].sum() > 5 * quasi_noise[1:].sum()
+    law = float(resolution(design, jnp.asarray(3.0))) / IMPACT_SCALE
+    rest = float(cost(design, SPAN)) * EUR / COST_SCALE
+    # the root of a mean square of n values is too small by its variance / 2: plain, by 1 / (4 n)
+    assert quasi_mean[0] - rest == pytest.approx(law, rel=4 * np.sqrt(quasi_noise[0] / len(keys)) / law + 1e-4)
+
+
+def test_quasi_random_numbers_are_off_by_default():
+    assert float(PROBLEM.evaluate(PROBLEM.start, key=KEY, events=32, scenarios=8).loss) == float(
+        telescope(quasi=False).evaluate(PROBLEM.start, key=KEY, events=32, scenarios=8).loss
+    )
+    for quasi in (False, True):
+        strips = [s for s in telescope(quasi=quasi).pipeline(PROBLEM.start, key=KEY).stages if hasattr(s, "pitch")]
+        assert [s.quasi for s in strips] == [quasi]
 
 
 def test_options_and_offer():

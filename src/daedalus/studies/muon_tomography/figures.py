@@ -83,7 +83,8 @@ def readings(problem: Problem, designs: Mapping[str, Any], *, key: Key[Array, ""
         return Pipeline(chain.stages, [{**chain.passes[0], "tracks": _drawn}, *chain.passes[1:]])
 
     traced = dataclasses.replace(problem, build=build)
-    partition = problem.partition(MUONS, SCENARIOS, block=8 * MUONS).within(jax.local_device_count())
+    partition = problem.partition(MUONS, SCENARIOS, block=8 * MUONS)
+    partition = dataclasses.replace(partition, devices=jax.local_device_count())
 
     @jax.jit  # once for all layouts: compilation takes most of the time
     def measure(point: Point) -> tuple[Any, ...]:

@@ -12,7 +12,7 @@ from jaxtyping import Array, Float, Int, Key
 
 from daedalus.catalogue import Recipe
 from daedalus.core import Metric, Objective, Pipeline, Problem, Scenarios, Summaries
-from daedalus.detectors.strips import BINARY_ERROR, StripPlanes, kick_variance
+from daedalus.detectors.strips import BINARY_ERROR, QUASI_PLANES, StripPlanes, kick_variance
 from daedalus.errors import ProblemError
 from daedalus.events import Events, Particles, Tracks
 from daedalus.optimisers import Adam
@@ -43,25 +43,35 @@ class BeamEnergy(eqx.Module):
     momentum: Float[Array, "*scenario"]  # [GeV]
 
 
-def telescope(planes: int = 5, momentum: float | None = None) -> Problem:
+def telescope(planes: int = 5, momentum: float | None = None, *, quasi: bool = False) -> Problem:
     """The problem of a telescope of so many planes.
 
     Args:
         planes: number of planes [1]; four to six are usual.
         momentum: one momentum of the beam [GeV]; by default 1 to 10 GeV, uniform in the logarithm.
+        quasi: draw scatterings and the stand-in's errors in the strips from quasi-random numbers. Measured over 240
+            keys at the reference `even`, that divides the variance of the stand-in's loss by 9.9 +- 1.3 and of its
+            gradient by 11 (64 momenta of 128 particles), and by 1450 +- 190 and 1300 (4096 particles of 3 GeV), for
+            1.2 to 1.3 times the time. Errors from the jackknife are upper bounds then: 4.0 and 5.7 times the true
+            spread. The loss of real strips gains 1.5 +- 0.2 in either, which its twofold time takes back; its errors
+            stay right. The beam keeps independent numbers: where it goes, the stand-in's fit takes out, and real
+            strips did not gain (1.59 and 1.28 +- 0.2 with a quasi-random beam).
 
     Raises:
-        ProblemError: fewer than two planes or more than sixteen, or a momentum that is not positive.
+        ProblemError: fewer than two planes or more than sixteen, eight with quasi-random numbers, or a momentum that
+            is not positive.
     """
     if not PLANES[0] <= planes <= PLANES[1]:
         raise ProblemError(f"{planes} planes; expected {PLANES[0]} to {PLANES[1]}: choose one of these.")
+    if quasi and planes > QUASI_PLANES:
+        raise ProblemError(f"{planes} planes; expected at most {QUASI_PLANES} with quasi=True: or choose quasi=False.")
     if momentum is not None and not 0.0 < momentum < np.inf:
         raise ProblemError(f"the momentum is {momentum} GeV; expected a positive one, or None for 1 to 10.")
     draw = log_uniform_momentum if momentum is None else partial(fixed_momentum, momentum)
     return Problem(
         name="tracking/telescope",
         start=evenly_spaced(planes, nearest=30 * cm, pitch=150 * um, thickness=400 * um),
-        build=build,
+        build=partial(build, quasi=True) if quasi else build,
         objectives=(
             Objective("impact", impact, "um", IMPACT_SCALE, doc="error in the target, mean over momenta"),
             Objective("cost", telescope_cost, "EUR", COST_SCALE, doc="channels and silicon"),
@@ -110,14 +120,21 @@ def evenly_spaced(planes: int, *, nearest: float, pitch: float, thickness: float
     return TelescopeDesign(z=z, pitch=jnp.full(planes, pitch), thickness=jnp.full(planes, thickness))
 
 
-def build(design: TelescopeDesign, truth: BeamEnergy) -> Pipeline:
-    """The pipeline of a telescope: beam, strips, fit; and the sum of squared errors in the target."""
+def build(design: TelescopeDesign, truth: BeamEnergy, *, quasi: bool = False) -> Pipeline:
+    """The pipeline of a telescope: beam, strips, fit; and the sum of squared errors in the target.
+
+    Args:
+        design: the telescope.
+        truth: the beam's momentum [GeV].
+        quasi: whether the strips draw quasi-random numbers.
+    """
     strips = StripPlanes(
         z=design.z,
         pitch=design.pitch,
         thickness=design.thickness / material("silicon").X0,
         span=SPAN,
         particle=pion,
+        quasi=quasi,
     )
     fit = ScatteredLineFit(
         z=design.z,
