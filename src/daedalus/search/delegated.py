@@ -47,7 +47,9 @@ class DelegatedRounds:
         with one_thread():
             state = self._tell(state, proposal, evaluation)
         proposals, evaluations = jax.tree.map(lambda leaf: leaf[None], (proposal, evaluation))
-        return Batch(state, proposals, evaluations, seconds=[each.outcome.wall_seconds for each in deliveries])
+        told = [each.outcome for each in deliveries]
+        went = {"seconds": [each.wall_seconds for each in told], "causes": [each.cause for each in told]}
+        return Batch(state, proposals, evaluations, **went)
 
     def _orders(self, proposal: Proposal, key: Key[Array, ""]) -> list[Order]:
         gradient = self.optimiser.handles.gradients

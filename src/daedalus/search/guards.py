@@ -77,7 +77,10 @@ class Guard:
             point = jax.tree.map(lambda leaf, at=at, start=start: leaf[at, start], proposals.points)
             softness = float(proposals.softness[at]) if self.gradients else None
             fault = Fault(number, start, int(row), "", point, softness)
-            found.append(dataclasses.replace(fault, place=place_of(self.problem, fault, self.key, partition)))
+            cause = batch.causes[start] if batch.causes else ""
+            place = f"no stage: it was lost elsewhere ({cause})" if cause else None
+            place = place or place_of(self.problem, fault, self.key, partition)
+            found.append(dataclasses.replace(fault, place=place))
         return tuple(found)
 
     def check(self, history: History, faults: tuple[Fault, ...], partition: Partition) -> None:

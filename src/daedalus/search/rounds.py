@@ -40,6 +40,7 @@ class Batch:
     evaluations: Evaluation
     outcomes: Sequence[Outcome] = ()  # of a foreign simulator: one per point, in order
     seconds: Sequence[float] = ()  # that each point took elsewhere, in order [s]
+    causes: Sequence[str] = ()  # why there is no evaluation of a point that was lost elsewhere, in order
 
 
 @runtime_checkable
