@@ -15,6 +15,7 @@ from daedalus.core.history import CLOCK_COLUMNS
 from daedalus.execution import read_history, read_manifest
 from daedalus.execution.files import read_json
 from daedalus.execution.search_record import read_search
+from execution.slurm_node import slurm_node, why_not
 
 RUN = ("run", "tracking/telescope", "--rounds", 12, "--events", 48, "--scenarios", 2, "--scoring-scenarios", 8)
 
@@ -111,3 +112,16 @@ def test_what_a_team_cannot_do_is_refused(words, text, cli):
     code, _, said = cli(*RUN, "--out", "run", *words)
     assert code == 1
     assert re.search(text, " ".join(said.split()))
+
+
+def test_processes_that_a_batch_system_starts_find_each_other(alone, tmp_path, tmp_path_factory):
+    if why_not():
+        pytest.skip(why_not())
+    folder = tmp_path / "run"
+    program = [sys.executable, "-m", "daedalus.app.main", *map(str, RUN), "--out", str(folder), "--distributed"]
+    with slurm_node(tmp_path_factory.mktemp("s") / "n") as environment:
+        flags = {**os.environ, **environment, "JAX_NUM_CPU_DEVICES": "1", "JAX_PLATFORMS": "cpu", "NO_COLOR": "1"}
+        done = subprocess.run(["srun", "-n", "2", "--mem=0", *program], capture_output=True, text=True, env=flags)
+    assert done.returncode == 0, done.stderr
+    assert_same(folder, alone)
+    assert read_manifest(folder)["device"]["count"] == 2

@@ -9,15 +9,11 @@ from typing import Any
 import jax
 import numpy as np
 
-from daedalus.app.configuration import configuration_file
-from daedalus.app.device import prepare
-from daedalus.app.report import check_version
+from daedalus.app.report import filed_task
 from daedalus.app.screen import show_table
-from daedalus.app.task import task
 from daedalus.core import Evaluation, Problem, Status
 from daedalus.errors import RunError
 from daedalus.execution import RunFolder, read_history
-from daedalus.execution.run_folder import CONFIGURATION
 from daedalus.execution.search_record import fault_of, read_search
 from daedalus.search import Fault
 from daedalus.search.guards import replayed
@@ -35,11 +31,7 @@ def replay(path: Path, *, row: int | None = None) -> None:
         RunError: the folder is not a run's, or holds no such fault.
     """
     folder = RunFolder(path)
-    noted = folder.manifest()
-    given = configuration_file(path / CONFIGURATION)
-    prepare(given.precision)
-    found = task(given)
-    check_version(noted, found.problem.version)
+    found = filed_task(folder)
     records = {record.facts["row"]: record for record in read_search(folder.journal).faults}
     if not records or row not in (None, *records):
         known = ", ".join(map(str, records)) or "none"

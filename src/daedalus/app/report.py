@@ -12,7 +12,7 @@ from daedalus.app.configuration import configuration_file
 from daedalus.app.device import prepare
 from daedalus.app.pictures import pictures
 from daedalus.app.screen import remark, with_error
-from daedalus.app.task import task
+from daedalus.app.task import Task, task
 from daedalus.errors import RunError
 from daedalus.execution import RunFolder, read_design, read_history
 from daedalus.execution.files import read_json, write_text
@@ -47,11 +47,7 @@ def remake(path: Path) -> None:
         RunError: the folder is not a run's or is malformed, or the problem has changed its version since.
     """
     folder = RunFolder(path)
-    noted = folder.manifest()
-    given = configuration_file(path / CONFIGURATION)
-    prepare(given.precision)
-    found = task(given)
-    check_version(noted, found.problem.version)
+    found = filed_task(folder)
     history = read_history(path)
     start = read_design(path / START, found.problem)
     measured = folder.result()
@@ -59,6 +55,20 @@ def remake(path: Path) -> None:
     folder.write_figures(pictures(found, history, start, after, measured))
     write_report(folder)
     remark(f"written: {path / REPORT}")
+
+
+def filed_task(folder: RunFolder) -> Task:
+    """The task of a run folder; this process is prepared for it.
+
+    Raises:
+        RunError: the folder is not a run's or is malformed, or the problem has changed its version since.
+    """
+    noted = folder.manifest()
+    given = configuration_file(folder.path / CONFIGURATION)
+    prepare(given.precision)
+    found = task(given)
+    check_version(noted, found.problem.version)
+    return found
 
 
 def check_version(noted: Mapping[str, Any], version: str) -> None:
