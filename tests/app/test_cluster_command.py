@@ -6,8 +6,9 @@ import subprocess
 import sys
 
 import numpy as np
+import pytest
 
-from daedalus.execution import read_history, read_manifest
+from daedalus.execution import RunFolder, read_history, read_manifest
 from daedalus.execution.log import LOG, read_log
 
 RUN = ("run", "tracking/telescope", "--rounds", 3, "--events", 40, "--scenarios", 2, "--scoring-scenarios", 4)
@@ -28,11 +29,11 @@ def test_a_run_on_a_cluster_gives_the_same_history_and_an_account(cli, tmp_path)
     assert (tmp_path / "there" / "tensorboard").is_dir()
     events = [line["event"] for line in read_log(tmp_path / "there" / LOG).entries]
     assert events == ["begun", "rounds", "rounds", "rounds", "searched"]
-    code, _, said = cli(*RUN, "--out", "there", "--force", "--rounds", 1)
-    assert code == 0, said
-    assert not (tmp_path / "there" / "tensorboard").exists()
+    RunFolder.create(tmp_path / "there", force=True)  # as --force has it
+    assert list((tmp_path / "there").iterdir()) in ([], [tmp_path / "there" / "figures"])
 
 
+@pytest.mark.slow
 def test_searches_are_compared_on_a_cluster(cli, tmp_path):
     words = ("compare", "test_functions/rosenbrock_10", "--methods", "random,sgd", "--budget", 12, "--seeds", 2)
     assert cli(*words, "--out", "here")[0] == 0

@@ -38,7 +38,7 @@ def test_a_run_that_failed_goes_on_without_the_points_that_are_not_finite(cli, t
     assert cli("rerun", "run", "--out", "again")[0] == 0  # with skip from its beginning: the same rows
 
 
-@pytest.mark.parametrize("policy", ["skip", "shrink"])
+@pytest.mark.parametrize("policy", [pytest.param("skip", marks=pytest.mark.slow), "shrink"])
 def test_faults_are_kept_and_replayed(policy, cli, tmp_path):
     code, _, said = cli(*CURSED, "--out", "run", "--unsound", policy)
     assert code == 0, said

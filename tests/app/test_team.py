@@ -63,10 +63,10 @@ def test_processes_share_a_search_end_it_together_and_go_on(alone, tmp_path):
     assert code == 130, said
     assert "the 1e-09 hours of this run are over" in said
     assert 0 < read_search(folder / "journal").checkpoint.done < 12
-    code, said = called("resume", folder, "--processes", 3, "--hours", 1)
+    code, said = called("resume", folder, "--processes", 2, "--hours", 1)
     assert code == 0, said
     assert_same(folder, alone)
-    assert read_manifest(folder)["device"]["count"] >= 3
+    assert read_manifest(folder)["device"]["count"] >= 2
     for name, number in read_json(alone / "result.json")["designs"]["optimised"]["values"].items():
         again = read_json(folder / "result.json")["designs"]["optimised"]["values"][name]
         assert again == pytest.approx(number, rel=1e-3), name

@@ -225,8 +225,8 @@ def kills(tmp_path, count):
         folder, number = RunFolder.create(tmp_path / f"run{number}"), number + 1
         folder.note(status="running")
         for _ in range(3):
-            within = generator.random() < 0.5
-            how = {"half": int(generator.integers(0, 12))} if within else {"after": float(generator.uniform(0.5, 6.0))}
+            within = generator.random() < 0.6
+            how = {"half": int(generator.integers(0, 12))} if within else {"after": float(generator.uniform(0.5, 5.0))}
             done += killed(folder, **how)
         assert_same(whole, recorded_search(folder, problem, dartboard.recipe(problem).optimiser, **LONG))
     return number

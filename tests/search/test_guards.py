@@ -64,7 +64,12 @@ def test_drawing_back_changes_nothing_while_all_is_sound():
     np.testing.assert_array_equal(plain["loss"], guarded["loss"])
 
 
-@pytest.mark.parametrize("name", ["random", "cmaes", "tpe", "lbfgs", "sgd", "nsga2", "linear", "annealing", "gp"])
+OTHERS = [
+    pytest.param(name, marks=pytest.mark.slow) for name in ("random", "tpe", "sgd", "nsga2", "linear", "annealing")
+]
+
+
+@pytest.mark.parametrize("name", ["cmaes", "lbfgs", "gp", *OTHERS])
 @pytest.mark.parametrize("policy", ["skip", "shrink"])
 def test_every_method_goes_on_around_a_hole(name, policy):
     history = run(holed(0.5, 1.7), optimiser(name), rounds=4, guards=Guards(unsound=policy))

@@ -154,7 +154,6 @@ STAGES = {
 
 OPTIMISERS = {
     "Shrinking": lambda: Shrinking(Adam(starts=3, step_share=0.05)),
-    "Shrinking, a population": lambda: Shrinking(optimiser("cmaes", batch=4)),
     "Adam": lambda: Adam(starts=3, steps={"x": 0.1}),
     "Adam, clipped": lambda: Adam(clip=GlobalNorm(0.5), schedule=OneCycle(), step_share=0.05, spread=0.1, starts=2),
     "SGD": lambda: SGD(starts=2, steps={"x": 0.1, "z": 0.02}),
