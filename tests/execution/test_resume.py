@@ -45,9 +45,10 @@ def method(name, problem) -> Optimiser:
     return dartboard.recipe(problem).optimiser if name == "recipe" else optimiser(name)
 
 
-@pytest.mark.parametrize(
-    "name", ["recipe", "lbfgs", "cmaes", "gp", "tpe", "linear", "generative", "nsga2", "annealing"]
-)
+SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in ("tpe", "generative", "nsga2", "annealing")]
+
+
+@pytest.mark.parametrize("name", ["recipe", "lbfgs", "cmaes", "gp", "linear", *SLOW])
 def test_a_search_that_stops_anywhere_goes_on_to_the_same_history(name, tmp_path):
     problem, rounds = dartboard.problem(), 6 if name in ("gp", "generative", "linear") else 12
     sizes = {**SIZES, "rounds": rounds}

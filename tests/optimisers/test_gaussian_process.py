@@ -80,6 +80,7 @@ def test_failures_are_avoided_even_where_the_start_fails():
     assert np.mean(np.isfinite(loss[20:])) > 0.5
 
 
+@pytest.mark.slow
 def test_gradients_save_rows():
     # Rosenbrock's valley without its factor of a hundred, in six parameters
     def valley(x):

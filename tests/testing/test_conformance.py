@@ -13,8 +13,9 @@ from daedalus.testing import check_optimiser, check_space, check_stage, conforma
 from testing.cases import OPTIMISERS, ROUNDS, STAGES, panel
 
 KEY = jax.random.key(6)
-SLOW = ("muon_tomography/ladle_fill_level",)  # minutes of compilation: run by `make test-slow`
+SLOW = ("muon_tomography/ladle_fill_level", "tracking/telescope")  # long compilation: run by `make test-slow`
 SLOW_OPTIMISERS = ("GaussianProcess", "QuadraticSurrogate", "GenerativeSurrogate")  # models fitted in every round
+VARIANTS = ("NSGA, third", "Newton, block", "Newton, diagonal")  # of methods that are checked in any case
 
 
 def classes(base):
@@ -52,7 +53,7 @@ def test_stage(name):
 @pytest.mark.parametrize(
     "name",
     [
-        pytest.param(name, marks=pytest.mark.slow if name.split(",")[0] in SLOW_OPTIMISERS else ())
+        pytest.param(name, marks=pytest.mark.slow if name.split(",")[0] in SLOW_OPTIMISERS or name in VARIANTS else ())
         for name in OPTIMISERS
     ],
 )
