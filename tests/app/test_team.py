@@ -11,10 +11,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from daedalus.app.engine import check_shared
+from daedalus.catalogue import load
 from daedalus.core.history import CLOCK_COLUMNS
-from daedalus.execution import read_history, read_manifest
+from daedalus.errors import RunError
+from daedalus.execution import PythonFunction, read_history, read_manifest
 from daedalus.execution.files import read_json
 from daedalus.execution.search_record import read_search
+from execution import hillside
 from execution.slurm_node import slurm_node, why_not
 
 RUN = ("run", "tracking/telescope", "--rounds", 12, "--events", 48, "--scenarios", 2, "--scoring-scenarios", 8)
@@ -125,3 +129,12 @@ def test_processes_that_a_batch_system_starts_find_each_other(alone, tmp_path, t
     assert done.returncode == 0, done.stderr
     assert_same(folder, alone)
     assert read_manifest(folder)["device"]["count"] == 2
+
+
+def test_a_foreign_simulator_cannot_be_shared_by_processes(monkeypatch):
+    foreign = hillside.hillside_problem(PythonFunction(hillside.height, ["height"], isolated=False))
+    check_shared(foreign)
+    monkeypatch.setattr("jax.process_count", lambda: 2)
+    check_shared(load("tracking/telescope"))
+    with pytest.raises(RunError, match=r"'hillside' are .*, which 2 processes cannot share.*--cluster"):
+        check_shared(foreign)

@@ -166,8 +166,12 @@ def test_what_is_late_is_given_to_an_idle_worker_and_the_other_one_restarted(tmp
 
 
 def test_a_function_that_fails_is_named_with_its_cause(two_workers):
-    with Cluster(two_workers) as cluster, pytest.raises(RunError, match=r"item 0 failed .* ZeroDivisionError"):
-        cluster.results(lambda number: 1 // number, [0])
+    with Cluster(two_workers) as cluster:
+        with pytest.raises(RunError, match=r"item 0 failed .* ZeroDivisionError"):
+            cluster.results(lambda number: 1 // number, [0])
+        with pytest.raises(RunError, match=r"item 0 failed .* ZeroDivisionError"):
+            cluster.results(lambda number: 1 // number, [0, *range(1, 30)])
+        assert cluster.results(lambda number: number + 1, range(30)) == list(range(1, 31))  # nothing is left open
 
 
 def launched(*words):

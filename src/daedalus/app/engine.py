@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
+import jax
+
 from daedalus.app.screen import remark
 from daedalus.app.words import Place, Workplace
 from daedalus.core import Evaluator, Problem
@@ -77,6 +79,19 @@ def check_place(place: Place, *, chosen: bool) -> None:
         raise RunError(
             f"processes that share the events and a cluster ({place.cluster}) that shares the designs are two ways; "
             "expected one of them."
+        )
+
+
+def check_shared(problem: Problem) -> None:
+    """Checks that the processes there are can share the evaluations of a problem.
+
+    Raises:
+        RunError: there are several, and each would run the whole of a foreign simulator.
+    """
+    if jax.process_count() > 1 and not problem.traceable:
+        raise RunError(
+            f"the events of {problem.name!r} are a foreign simulator's, which {jax.process_count()} processes cannot "
+            "share. Use --workers, or --cluster."
         )
 
 

@@ -16,7 +16,7 @@ import jax
 from daedalus.app.budgets import money_budget, time_budget
 from daedalus.app.configuration import AUTO, Configuration, configuration_file
 from daedalus.app.device import prepare
-from daedalus.app.engine import check_place, engine
+from daedalus.app.engine import check_place, check_shared, engine
 from daedalus.app.follow import follow
 from daedalus.app.options import settings as parsed
 from daedalus.app.pictures import pictures
@@ -108,6 +108,7 @@ def searched(folder: RunFolder, found: Task, start: Design, *, place: Place) -> 
         RunError: the folder cannot be used, or the search went wrong; figures of the rounds so far are drawn.
     """
     chosen, seen = found.configuration, History()
+    check_shared(found.problem)
     folder.write_start(found.problem, start)
     announce(folder)
 

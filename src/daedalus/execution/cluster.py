@@ -135,15 +135,14 @@ class Cluster:
         while len(found) < len(items):
             for number, result, error, _, attempts in self._ended():
                 if error:
+                    self._abandon()
                     raise RunError(f"item {number} failed on the cluster in {attempts} attempts: {error}.")
                 found[number] = result
         return [found[number] for number in range(len(items))]
 
     def close(self) -> None:
         """Leaves the cluster; what is under way there is given up."""
-        for task in self._tasks.values():
-            self._client.cancel(task.futures, force=True)
-        self._tasks.clear()
+        self._abandon()
         self._client.close()
 
     def __enter__(self) -> Cluster:
@@ -151,6 +150,12 @@ class Cluster:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _abandon(self) -> None:
+        """Gives up all that is open."""
+        for task in self._tasks.values():
+            self._client.cancel(task.futures, force=True)
+        self._tasks.clear()
 
     def _begin(self, number: int, function: Callable[..., Any], parcel: Any, *arguments: Any) -> None:
         if number in self._tasks:

@@ -105,17 +105,17 @@ def optimise(
     optimiser = Shrinking(optimiser) if guards.unsound == "shrink" else optimiser
     how = {"key": jax.random.fold_in(key, 2), "rounds": rounds, "goals": problem.goals}
     state = optimiser.init(problem.space, problem.space.point(begin), **how)
-    ways = Ways(problem, optimiser, designs_of(optimiser, state, key), chunk=chunk, evaluator=evaluator)
-    cut = partial(_cut, problem, numbers, scenarios, block)
+    how = {"cut": partial(_cut, problem, numbers, scenarios, block), "chunk": chunk, "evaluator": evaluator}
+    ways = Ways(problem, optimiser, designs_of(optimiser, state, key), **how)
     earlier = Checkpoint(0, {}, History()) if since is None else since
     state = state if since is None else state_of(since.state, state)
     guard = Guard(guards, problem, key, gradients=optimiser.handles.gradients)
-    return _performed(guard, (cut, ways), state, earlier, last=rounds + more_rounds, watch=watch)
+    return _performed(guard, ways, state, earlier, last=rounds + more_rounds, watch=watch)
 
 
 def _performed(
     guard: Guard,
-    way: tuple[Callable[[History], Partition], Ways],
+    ways: Ways,
     state: PyTree,
     earlier: Checkpoint,
     *,
@@ -124,12 +124,12 @@ def _performed(
 ) -> History:
     """The history after the rounds that are left."""
     problem, history, began = guard.problem, earlier.history, time.perf_counter()
-    rows, done, (cut, ways) = Rows(problem), earlier.done, way
+    rows, done = Rows(problem), earlier.done
     with suppress(KeyboardInterrupt):
         while done < last:
             clock = time.perf_counter(), time.process_time()
-            partition = cut(history)
-            batch = ways(partition, history)(state, done, last, guard.key)
+            partition, perform = ways(history)
+            batch = perform(state, done, last, guard.key)
             state, proposals = batch.state, batch.proposals
             history = history.extended(rows(batch, partition, first=done, row=len(history), clock=clock))
             done += len(proposals.softness)

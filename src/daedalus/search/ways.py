@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from daedalus.core import Evaluator, History, Optimiser, Partition, Problem
 from daedalus.search.delegated import DelegatedRounds
 from daedalus.search.orders import Elsewhere
@@ -17,6 +19,7 @@ class Ways:
         optimiser: Optimiser,
         designs: int,
         *,
+        cut: Callable[[History], Partition],
         chunk: int,
         evaluator: Evaluator | Elsewhere | None,
     ) -> None:
@@ -26,18 +29,21 @@ class Ways:
             problem: the task.
             optimiser: the method.
             designs: points the method asks for in a round [1].
+            cut: how the events of the rounds after a history are cut.
             chunk: rounds per compiled call [1].
             evaluator: where a foreign simulator is run, or where designs of a traceable problem are evaluated.
         """
         self.problem, self.optimiser, self.designs = problem, optimiser, designs
         self.chunk, self.evaluator = chunk, evaluator
+        self.cut = cut
         self._known: tuple[Partition, Rounds] | None = None
 
-    def __call__(self, partition: Partition, earlier: History) -> Rounds:
-        """The way for events cut in a certain way, after the rows of a history; the last one is kept."""
+    def __call__(self, earlier: History) -> tuple[Partition, Rounds]:
+        """How the events after the rows of a history are cut, and the way to perform rounds; the last one is kept."""
+        partition = self.cut(earlier)
         if self._known is None or self._known[0] != partition:
             self._known = partition, self._made(partition, earlier)
-        return self._known[1]
+        return self._known
 
     def _made(self, partition: Partition, earlier: History) -> Rounds:
         if not self.problem.traceable:
