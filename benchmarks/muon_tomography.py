@@ -98,7 +98,7 @@ def job(work: str, scans: int, muons: int, block: int):
 
     from daedalus.core import Pipeline
     from daedalus.events import Events, Particles, Scatterings
-    from daedalus.studies.muon_tomography.problem import ladle_fill_level
+    from daedalus.studies.muon_tomography.ladle.problem import ladle_fill_level
 
     problem = ladle_fill_level(muons="published", estimator="poca", sampled_edges=False)
     point = problem.space.point(problem.references["human_2"])
@@ -144,8 +144,8 @@ def described(block: int) -> dict:
 
     from daedalus.events import Particles, blank_events
     from daedalus.geometry import crossing, walk
-    from daedalus.studies.muon_tomography.problem import ladle_fill_level
-    from daedalus.studies.muon_tomography.scenario import FILLINGS, ladle_volume
+    from daedalus.studies.muon_tomography.ladle.problem import ladle_fill_level
+    from daedalus.studies.muon_tomography.ladle.scenario import FILLINGS, ladle_volume
 
     problem = ladle_fill_level(muons="published")
     muons = problem.source(blank_events(jnp.arange(10_000, dtype=jnp.uint32)), key=jax.random.key(0))[Particles]

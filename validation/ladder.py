@@ -29,7 +29,7 @@ from daedalus.landscapes.fronts import hypervolume, non_dominated
 from daedalus.optimisers import optimiser
 from daedalus.search import optimise
 from daedalus.search.comparison import Course, batch_size, course
-from daedalus.studies.muon_tomography.problem import ladle_fill_level
+from daedalus.studies.muon_tomography.ladle.problem import ladle_fill_level
 from daedalus.studies.tracking.problem import telescope
 from daedalus.units import cm, um
 

@@ -25,7 +25,7 @@ from daedalus.core import scoring_key
 from daedalus.execution.design_file import design_from_table, design_table
 from daedalus.inference.calibration import cross_fitted_residuals
 from daedalus.search import optimise
-from daedalus.studies.muon_tomography.problem import ESTIMATES, ladle_fill_level, ladle_recipe
+from daedalus.studies.muon_tomography.ladle.problem import ESTIMATES, ladle_fill_level, ladle_recipe
 
 HERE = Path(__file__).parent
 ESTIMATORS = {"poca": "poca", "best": "likelihood"}

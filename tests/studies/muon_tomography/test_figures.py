@@ -5,9 +5,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from daedalus.studies.muon_tomography import figures
-from daedalus.studies.muon_tomography.apparatus import panel_spans
-from daedalus.studies.muon_tomography.problem import ladle_fill_level
+from daedalus.studies.muon_tomography.ladle import figures
+from daedalus.studies.muon_tomography.ladle.problem import ladle_fill_level
+from daedalus.studies.muon_tomography.scanner import panel_spans
 
 
 @pytest.fixture(scope="module")

@@ -11,11 +11,11 @@ from daedalus.core import Summaries
 from daedalus.errors import ProblemError, StageError, ValidityWarning
 from daedalus.events import Tracks
 from daedalus.geometry import crossing, walk
-from daedalus.studies.muon_tomography import likelihood_level
-from daedalus.studies.muon_tomography.apparatus import panel_cost, panel_spans, reference_design
-from daedalus.studies.muon_tomography.poca_level import poca_expected_mse
-from daedalus.studies.muon_tomography.problem import ladle_fill_level
-from daedalus.studies.muon_tomography.scenario import labelled_level, ladle_volume, uniform_level
+from daedalus.studies.muon_tomography.ladle import likelihood_level
+from daedalus.studies.muon_tomography.ladle.poca_level import poca_expected_mse
+from daedalus.studies.muon_tomography.ladle.problem import ladle_fill_level
+from daedalus.studies.muon_tomography.ladle.scenario import labelled_level, ladle_volume, uniform_level
+from daedalus.studies.muon_tomography.scanner import panel_cost, panel_spans, reference_design
 
 STEEL, MELT, SLAG, AIR = 0.01782, 0.01991, 0.08211, 303.9  # radiation lengths [m]
 FLOOR = 0.4

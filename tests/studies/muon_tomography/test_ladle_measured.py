@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from daedalus.core import Objective, Partition, Point
-from daedalus.studies.muon_tomography.likelihood_level import likelihood_level
-from daedalus.studies.muon_tomography.poca_level import poca_level
-from daedalus.studies.muon_tomography.problem import ladle_fill_level
+from daedalus.studies.muon_tomography.ladle.likelihood_level import likelihood_level
+from daedalus.studies.muon_tomography.ladle.poca_level import poca_level
+from daedalus.studies.muon_tomography.ladle.problem import ladle_fill_level
 
 KEY = jax.random.key(21)
 SCANS = 24

@@ -8,9 +8,9 @@ STUDY = Study(
     offers={
         "ladle_fill_level": Offer(
             doc="fill level of a steel ladle by scattering of cosmic muons",
-            problem="daedalus.studies.muon_tomography.problem:ladle_fill_level",
-            recipe="daedalus.studies.muon_tomography.problem:ladle_recipe",
-            figures="daedalus.studies.muon_tomography.figures:ladle_figures",
+            problem="daedalus.studies.muon_tomography.ladle.problem:ladle_fill_level",
+            recipe="daedalus.studies.muon_tomography.ladle.problem:ladle_recipe",
+            figures="daedalus.studies.muon_tomography.ladle.figures:ladle_figures",
         )
     },
 )

@@ -41,14 +41,14 @@ class LowerPanels(Design):
     symmetries: ClassVar[tuple[Exchange, ...]] = _EXCHANGE
 
 
-class LadleDesign(Design):
+class ScannerDesign(Design):
     """A scanner for a ladle: panels above and below; their sizes follow from a fixed budget."""
 
     upper: UpperPanels
     lower: LowerPanels
 
 
-class PricedLadleDesign(Design):
+class PricedScannerDesign(Design):
     """The same scanner where the sum that is spent is free too."""
 
     upper: UpperPanels

@@ -17,11 +17,11 @@ from matplotlib.patches import Rectangle
 from daedalus.core import Pipeline, Point, Problem
 from daedalus.events import Events, Tracks
 from daedalus.inference.calibration import cross_fitted_residuals
-from daedalus.studies.muon_tomography.apparatus import TOP, panel_spans
-from daedalus.studies.muon_tomography.design import LadleDesign
-from daedalus.studies.muon_tomography.likelihood_level import likelihood_level
-from daedalus.studies.muon_tomography.poca_level import poca_level
-from daedalus.studies.muon_tomography.scenario import FLOOR, RIM, SIDE, SLAG, WALL
+from daedalus.studies.muon_tomography.design import ScannerDesign
+from daedalus.studies.muon_tomography.ladle.likelihood_level import likelihood_level
+from daedalus.studies.muon_tomography.ladle.poca_level import poca_level
+from daedalus.studies.muon_tomography.ladle.scenario import SLAG, WALL
+from daedalus.studies.muon_tomography.scanner import FLOOR, RIM, SIDE, TOP, panel_spans
 from daedalus.units import cm
 
 SCENARIOS, MUONS = 160, 1000  # scans behind the figures, and muons of each
@@ -44,7 +44,7 @@ _STEEL, _MELT, _SLAG = "#BDBDBD", "#F8CFA0", "#CDB19D"
 class Reading(NamedTuple):
     """What one layout made of many scans."""
 
-    design: LadleDesign
+    design: ScannerDesign
     level: Float[np.ndarray, "scenario"]  # true levels [m]
     errors: dict[str, Float[np.ndarray, "scenario"]]  # corrected estimate minus truth; NaN: nothing seen [m]
     accepted: float  # share of the muons [1]
@@ -143,7 +143,7 @@ def _draw_ladle(side: Axes, top: Axes, level: float) -> None:
     top.add_patch(_rectangle((WALL, WALL), width, width, fc=_SLAG))
 
 
-def _draw_panels(side: Axes, top: Axes, design: LadleDesign) -> None:
+def _draw_panels(side: Axes, top: Axes, design: ScannerDesign) -> None:
     spans = np.asarray(panel_spans(design))
     for (label, (colour, line)), arm in zip(_ARMS.items(), (design.upper, design.lower), strict=True):
         widths, spans = spans[: len(arm.z)], spans[len(arm.z) :]

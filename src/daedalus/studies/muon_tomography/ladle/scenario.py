@@ -10,11 +10,10 @@ from jaxtyping import Array, Float, Int, Key
 
 from daedalus.geometry import Voxels
 from daedalus.physics.materials import material
+from daedalus.studies.muon_tomography.scanner import FLOOR, RIM, SIDE
 from daedalus.transport.volume import Volume
 from daedalus.units import cm
 
-SIDE = 100 * cm  # width of the ladle in x and y: voxels of 10 cm
-FLOOR, RIM = 40 * cm, 140 * cm  # bottom and top of the ladle
 WALL = 10 * cm  # thickness of walls and bottom
 SLAG = 10 * cm  # thickness of the slag on the liquid steel
 VOXEL = 10 * cm

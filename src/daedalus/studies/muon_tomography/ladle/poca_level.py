@@ -19,7 +19,8 @@ from scipy.special import expit
 from daedalus.core import Summaries
 from daedalus.events import Events, Scatterings
 from daedalus.inference.quantiles import cumulative_counts, quantile
-from daedalus.studies.muon_tomography.scenario import SIDE, VOXEL
+from daedalus.studies.muon_tomography.ladle.scenario import VOXEL
+from daedalus.studies.muon_tomography.scanner import SIDE
 
 LOWER_TAIL, UPPER_TAIL = 0.15865, 0.84135  # one standard deviation to either side of the median
 SMOOTHNESS = 1.0  # width of the acceptance in x and y, in units of half the ladle's side [1]

@@ -14,7 +14,8 @@ from daedalus.inference.likelihood_scan import posterior_mean
 from daedalus.physics.materials import material
 from daedalus.physics.particles import muon
 from daedalus.physics.scattering import highland_variance
-from daedalus.studies.muon_tomography.scenario import FILLINGS, FLOOR, RIM, SIDE, SLAG, WALL
+from daedalus.studies.muon_tomography.ladle.scenario import FILLINGS, SLAG, WALL
+from daedalus.studies.muon_tomography.scanner import FLOOR, RIM, SIDE
 from daedalus.units import cm
 
 NODES = np.arange(50.0, 140.1, 5.0) * cm  # hypotheses, from the ladle's inner floor to its rim [m]

@@ -20,7 +20,7 @@ Law = Literal["highland", "lynch_dahl"]
 
 @dataclasses.dataclass(frozen=True)
 class LadleOptions:
-    """What the user may choose; see `daedalus.studies.muon_tomography.problem.ladle_fill_level`."""
+    """What the user may choose; see `daedalus.studies.muon_tomography.ladle.problem.ladle_fill_level`."""
 
     muons: Muons
     flux: FluxName

@@ -12,17 +12,9 @@ from daedalus.core import Metric, Objective, Problem, Scenarios, Summaries
 from daedalus.inference.calibration import cross_fitted_residuals
 from daedalus.objectives import gentle_budget
 from daedalus.optimisers import Adam, Geometric
-from daedalus.studies.muon_tomography.apparatus import (
-    BUDGET,
-    MUONS,
-    SCANS,
-    muon_source,
-    panel_cost,
-    reference_design,
-    scan_pipeline,
-)
-from daedalus.studies.muon_tomography.likelihood_level import likelihood_expected_mse, likelihood_level
-from daedalus.studies.muon_tomography.options import (
+from daedalus.studies.muon_tomography.ladle.apparatus import MUONS, SCANS, muon_source, scan_pipeline
+from daedalus.studies.muon_tomography.ladle.likelihood_level import likelihood_expected_mse, likelihood_level
+from daedalus.studies.muon_tomography.ladle.options import (
     EdgeForm,
     Estimator,
     FluxName,
@@ -32,8 +24,9 @@ from daedalus.studies.muon_tomography.options import (
     Muons,
     Spending,
 )
-from daedalus.studies.muon_tomography.poca_level import poca_expected_mse, poca_level
-from daedalus.studies.muon_tomography.scenario import Ladle, labelled_level, uniform_level
+from daedalus.studies.muon_tomography.ladle.poca_level import poca_expected_mse, poca_level
+from daedalus.studies.muon_tomography.ladle.scenario import Ladle, labelled_level, uniform_level
+from daedalus.studies.muon_tomography.scanner import BUDGET, panel_cost, reference_design
 from daedalus.units import cm
 
 LEVEL_SCALES = {"poca": 1.0 * cm**2, "likelihood": 0.25 * cm**2}  # changes of the mean squared error that matter

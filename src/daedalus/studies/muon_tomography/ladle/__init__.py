@@ -1,0 +1,1 @@
+"""The ladle: how full of steel it is."""
