@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import functools
 import inspect
 from collections.abc import Callable, Mapping
 from importlib import import_module
@@ -35,6 +36,7 @@ class Offer:
     problem: str  # function(**options) -> Problem
     recipe: str  # function(problem) -> Recipe
     figures: str = ""  # function(problem, before, after, *, key) -> mapping of file name to matplotlib Figure
+    layout: str = ""  # function(problem, design) -> sequence of `daedalus.geometry.Element`
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,6 +91,30 @@ def load(name: str, **options: Any) -> Problem:
     if unknown:
         raise StudyError(f"{name} has no option {', '.join(unknown)}; it has {', '.join(known) or 'none'}.")
     return factory(**options)
+
+
+def takes(*tables: type) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Makes a factory ``factory(*tables, **own)`` take the fields of dataclasses as options beside its own.
+
+    Args:
+        tables: dataclasses whose fields all have defaults and names of their own, checked where they are made.
+    """
+
+    def flat(factory: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(factory)
+        def made(**options: Any) -> Any:
+            names = [{field.name for field in dataclasses.fields(table)} for table in tables]
+            given = [{name: options.pop(name) for name in own & options.keys()} for own in names]
+            return factory(*(table(**own) for table, own in zip(tables, given, strict=True)), **options)
+
+        signatures = [inspect.signature(each, eval_str=True).parameters.values() for each in (factory, *tables)]
+        every = [*list(signatures[0])[len(tables) :], *(p for each in signatures[1:] for p in each)]
+        only = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in every]
+        made.__signature__ = inspect.Signature(only)  # pyright: ignore[reportAttributeAccessIssue]
+        made.__annotations__ = {p.name: p.annotation for p in only}
+        return made
+
+    return flat
 
 
 def resolved(place: str) -> Callable[..., Any]:

@@ -96,6 +96,20 @@ def test_efficiency_and_resolution():
     assert np.all(hits.sigma == 1e-3)
 
 
+def test_panels_of_a_stack_may_differ_in_resolution_and_efficiency():
+    events, lines = particles()
+    stage = panels(efficiency=jnp.array([0.9, 0.5]), resolution=jnp.array([1e-3, 1e-2]))
+    chance = inside(lines)
+    for hits in (seen(stage, events)[0], seen(stage.softened(1e-4), events)[0]):
+        np.testing.assert_array_equal(hits.sigma, np.broadcast_to([[1e-3], [1e-2]], hits.x.shape))
+        noise = (np.asarray(hits.x) - true_places(lines)[0]) / [[1e-3], [1e-2]]
+        assert np.std(noise[0]) == pytest.approx(1.0, rel=5 / np.sqrt(2 * COUNT))
+        assert np.std(noise[1]) == pytest.approx(1.0, rel=5 / np.sqrt(2 * COUNT))
+        for plane, efficiency in enumerate((0.9, 0.5)):
+            share = np.mean(np.asarray(hits.recorded)[plane, chance[plane]])
+            assert share == pytest.approx(efficiency, abs=5 * 0.5 / np.sqrt(chance[plane].sum()))
+
+
 def test_the_forms_of_the_edges():
     d = jnp.array([0.0, 0.5, 1.0, -1.0, 2.0])
     sigmoid = lambda x: 1 / (1 + np.exp(-x))

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from daedalus.core import Derivative
-from daedalus.detectors.strips import QUASI_PLANES, StripPlanes, kick_variance
+from daedalus.detectors.strips import QUASI_PLANES, StripPlanes
 from daedalus.errors import StageError
 from daedalus.events import Hits, Particles, blank_events, normals, uniforms
+from daedalus.physics.kicks import kick_variance
 from daedalus.physics.particles import pion
 from daedalus.reconstruction.scattered_line_fit import hit_covariance
 from daedalus.sources.beam import Beam

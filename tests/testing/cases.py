@@ -13,20 +13,32 @@ import jax
 import jax.numpy as jnp
 
 from daedalus.core import Design, Stage, learned, parameter
+from daedalus.detectors.accidental_particle import AccidentalParticle
+from daedalus.detectors.dead_time import DeadTime
 from daedalus.detectors.edges import SigmoidEdges
+from daedalus.detectors.knock_on_electrons import KnockOnElectrons
+from daedalus.detectors.misalignment import Misalignment
+from daedalus.detectors.noise_hits import NoiseHits
 from daedalus.detectors.panels import Panels
+from daedalus.detectors.response_map import ResponseMap
 from daedalus.detectors.spectrometer import Spectrometer
 from daedalus.detectors.strips import StripPlanes
 from daedalus.events import Events, Particles, blank_events, uniforms
 from daedalus.geometry.voxels import Voxels
 from daedalus.optimisers import SGD, Adam, ErrorNorm, GlobalNorm, OneCycle, RandomSearch, WarmUp, optimiser
+from daedalus.physics.flux import Guan2015, ShuklaSankrith2016
 from daedalus.physics.particles import pion
 from daedalus.reconstruction.closest_approach import ClosestApproach
+from daedalus.reconstruction.deflections import BoxDeflections
 from daedalus.reconstruction.line_fit import LineFit
+from daedalus.reconstruction.momentum_from_scattering import MomentumFromScattering
 from daedalus.reconstruction.scattered_line_fit import ScatteredLineFit
+from daedalus.reconstruction.unknown_momentum import UnknownMomentum
 from daedalus.search.shrinking import Shrinking
 from daedalus.sources import CosmicMuons, HorizontalWindow, MuonFile
 from daedalus.sources.beam import Beam
+from daedalus.sources.electrons import Electrons
+from daedalus.sources.spectrum_variation import FluxRatio, SpectrumTilt
 from daedalus.studies.test_functions.hump import Mixture, UniformComponents
 from daedalus.studies.test_functions.valley import Reading, UniformLatent
 from daedalus.transport.multiple_scattering import MultipleScattering
@@ -83,10 +95,17 @@ def volume() -> Volume:
     return Volume(grid, 1.0 + 10.0 * jnp.arange(8.0).reshape(2, 2, 2))
 
 
-def panels(label: str, z: tuple[float, ...], edges: SigmoidEdges | None = None) -> Panels:
-    """Three panels of a metre and a half."""
+def panels(label: str, z: tuple[float, ...], edges: SigmoidEdges | None = None, thickness: float = 0.0) -> Panels:
+    """Three panels of a metre and a half, of equal thickness [radiation lengths]."""
     middle, span = jnp.full(3, 0.5), jnp.full(3, 1.5)
-    return Panels(middle, middle, jnp.array(z), span, 1e-3, 0.95, edges, label)
+    return Panels(middle, middle, jnp.array(z), span, 1e-3, 0.95, edges, label, thickness=thickness)
+
+
+def response_map(*, relaxed: bool) -> ResponseMap:
+    """Two planes of three components; relaxed, the response is a weight."""
+    rows = lambda *values: jnp.array([values, values[::-1]])
+    mixture = (rows(0.2, 0.5, 0.9), rows(0.1, 0.6, 0.4), rows(0.2, 0.3, 0.4), rows(0.5, 1.0, 0.3))
+    return ResponseMap(*mixture, jnp.array([1.2, 1.0]), 1e-3, 0.95, "upper", sampled=not relaxed, relaxed=relaxed)
 
 
 def stacked(*stages: Stage) -> Events:
@@ -128,6 +147,24 @@ STAGES = {
     "MultipleScattering, three segments": lambda: (MultipleScattering(volume(), segments=3), particles()),
     "Panels": lambda: (panels(*UPPER), particles(1.5)),
     "Panels, relaxed": lambda: (panels(*UPPER, SigmoidEdges(0.5)), particles(1.5)),
+    "Panels, thick": lambda: (panels(*UPPER, thickness=0.02), particles(1.5)),
+    "Panels, thick and relaxed": lambda: (panels(*UPPER, SigmoidEdges(0.5), thickness=0.02), particles(1.5)),
+    "ResponseMap": lambda: (response_map(relaxed=False), particles(1.5)),
+    "ResponseMap, weighted": lambda: (response_map(relaxed=True), particles(1.5)),
+    "NoiseHits": lambda: (NoiseHits("upper", 0.2, *(jnp.full(3, v) for v in (0.5, 0.5, 1.5))), stacked(panels(*UPPER))),
+    "KnockOnElectrons": lambda: (KnockOnElectrons("upper", 0.2, jnp.asarray(0.01)), stacked(panels(*UPPER))),
+    "Misalignment": lambda: (Misalignment("upper", *jnp.array([2e-3, -1e-3, 3e-3, 0.01])), stacked(panels(*UPPER))),
+    "DeadTime": lambda: (DeadTime(1e-3, 300.0), particles()),
+    "DeadTime, weighted": lambda: (DeadTime(jnp.asarray(1e-3), jnp.asarray(300.0), sampled=False), particles()),
+    "AccidentalParticle": lambda: (AccidentalParticle(Beam(jnp.asarray(2.0), 3e-3, 1e-2), 0.3), particles()),
+    "Electrons": lambda: (Electrons(0.2, jnp.asarray(0.1), jnp.asarray(0.02)), particles()),
+    "SpectrumTilt": lambda: (SpectrumTilt(jnp.asarray(0.3), jnp.asarray(3.0)), particles()),
+    "FluxRatio": lambda: (FluxRatio(Guan2015(), ShuklaSankrith2016(), jnp.asarray(1.1)), particles()),
+    "UnknownMomentum": lambda: (UnknownMomentum(jnp.asarray(3.0), jnp.asarray(0.5)), particles()),
+    "MomentumFromScattering": lambda: (
+        MomentumFromScattering({"upper": jnp.array([0.02, 0.03, 0.02])}, jnp.geomspace(0.1, 30.0, 7)),
+        stacked(panels(*UPPER, thickness=0.02)),
+    ),
     "StripPlanes": lambda: (strips(hard=True), beam()),
     "StripPlanes, stand-in": lambda: (strips(hard=False), beam()),
     "StripPlanes, quasi-random": lambda: (strips(hard=True, quasi=True), beam()),
@@ -140,6 +177,12 @@ STAGES = {
     ),
     "ClosestApproach": lambda: (
         ClosestApproach(),
+        stacked(
+            panels(*UPPER), MultipleScattering(volume()), panels(*LOWER), LineFit("upper"), LineFit("lower")
+        ),
+    ),
+    "BoxDeflections": lambda: (
+        BoxDeflections(volume().voxels.box),
         stacked(
             panels(*UPPER), MultipleScattering(volume()), panels(*LOWER), LineFit("upper"), LineFit("lower")
         ),

@@ -11,8 +11,8 @@ from daedalus.core import Derivative, Stage
 from daedalus.errors import StageError
 from daedalus.events import Events, Hits, Particles, normals, quasi_normals_and_uniforms, uniforms
 from daedalus.events.direction_numbers import DIMENSIONS
+from daedalus.physics.kicks import kick_variance
 from daedalus.physics.particles import Particle
-from daedalus.physics.scattering import highland_variance
 
 BINARY_ERROR = 12.0**-0.5  # 1; standard deviation of a uniform distribution of width 1
 QUASI_PLANES = DIMENSIONS // 2  # 1; a kick and an error of each, in x and in y
@@ -128,21 +128,3 @@ class StripPlanes(Stage):
         lanes = jnp.arange(planes)  # each plane has a stream of its own; mapped, so that it is compiled once
         normal = jax.vmap(lambda k: normals(key, index, 2, lane=k))(lanes)
         return normal, None if self.hard else jax.vmap(lambda k: uniforms(key, index, 2, lane=planes + k))(lanes)
-
-
-def kick_variance(
-    thickness: Float[Array, "plane"], beta_momentum: Float[Array, "event"]
-) -> Float[Array, "plane event"]:
-    """Variance [rad2] of the projected kick in each of several planes that a particle passes.
-
-    Highland's formula for the *total* thickness (its logarithm is not additive), shared out in proportion to
-    the planes' thicknesses. Valid where `daedalus.physics.scattering.highland_variance` is, for the total;
-    the derivative is exact.
-
-    Args:
-        thickness: of each plane [radiation lengths].
-        beta_momentum: beta c p [GeV].
-    """
-    total = jnp.sum(thickness)
-    whole = highland_variance(jnp.broadcast_to(total, beta_momentum.shape), beta_momentum)
-    return thickness[:, None] / total * whole

@@ -1,5 +1,6 @@
 """The nouns handed from room to room: particles, hits, tracks, scatterings; and their streams of random numbers."""
 
+from daedalus.events.deflections import Deflections
 from daedalus.events.hits import Hits
 from daedalus.events.momenta import Momenta
 from daedalus.events.particles import Particles
@@ -10,6 +11,7 @@ from daedalus.events.streams import normals, threefry_words, uniforms
 from daedalus.events.tracks import Tracks
 
 __all__ = [
+    "Deflections",
     "Events",
     "Hits",
     "Momenta",

@@ -27,6 +27,15 @@ class Particles(eqx.Module):
         """The x and y [m] at which the straight line of each particle crosses height z [m], which may be one
         height, one per event, or a column of shape (plane, 1).
         """
-        steep = jnp.where(jnp.abs(self.uz) < FLATTEST, jnp.where(self.uz < 0, -FLATTEST, FLATTEST), self.uz)
-        run = (z - self.z) / steep
+        run = (z - self.z) / self._steep
         return self.x + run * self.ux, self.y + run * self.uy
+
+    @property
+    def slopes(self) -> tuple[Float[Array, "event"], Float[Array, "event"]]:
+        """The slopes dx/dz and dy/dz [1]."""
+        return self.ux / self._steep, self.uy / self._steep
+
+    @property
+    def _steep(self) -> Float[Array, "event"]:
+        """The direction cosine to z [1], kept away from zero."""
+        return jnp.where(jnp.abs(self.uz) < FLATTEST, jnp.where(self.uz < 0, -FLATTEST, FLATTEST), self.uz)

@@ -99,6 +99,40 @@ def fixed_point(
     return implicit(lambda y, at: jax.tree.map(jnp.subtract, function(y, at), y), value, theta, converged=converged)
 
 
+def held_fixed_point(
+    function: Function, solution: Array, theta: PyTree, *, converged: Bool[Array, ""] | bool = True
+) -> Array:
+    """A fixed point y = function(y, theta) of many numbers, found by any means, with its implicit derivative.
+
+    Backwards only, and without a matrix: the cotangent c of y becomes that of theta through w (dfunction/dtheta) with
+    w = c + w (dfunction/dy), solved by restarted GMRES with products from automatic differentiation. Where it has not
+    converged the derivative is zero. Source: Griewank and Walther (2008), chapter 15; Saad and Schultz, SIAM J. Sci.
+    Stat. Comput. 7 (1986) 856.
+
+    Args:
+        function: ``function(y, theta)``, of y's shape.
+        solution: y, an array of any shape.
+        theta: any tree of parameters; what is differentiated by must come through it.
+        converged: what the means say of themselves.
+    """
+    arrays, rest = eqx.partition(theta, eqx.is_inexact_array)
+
+    @jax.custom_vjp
+    def held(arrays: PyTree, y: Array) -> Array:
+        return y
+
+    def backward(saved: tuple, cotangent: Array) -> tuple:
+        arrays, y = saved
+        _, by_y = jax.vjp(lambda y: function(y, eqx.combine(arrays, rest)), y)
+        _, by_theta = jax.vjp(lambda a: function(y, eqx.combine(a, rest)), arrays)
+        solved, _ = jax.scipy.sparse.linalg.gmres(lambda w: w - by_y(w)[0], cotangent, tol=1e-5, restart=30, maxiter=20)
+        solved = jnp.where(jnp.asarray(converged), solved, 0.0)
+        return by_theta(solved)[0], jnp.zeros_like(y)
+
+    held.defvjp(lambda arrays, y: (y, (arrays, y)), backward)
+    return held(arrays, jax.lax.stop_gradient(solution))
+
+
 def minimum(
     loss: Function,
     start: PyTree[Array],

@@ -11,6 +11,19 @@ STUDY = Study(
             problem="daedalus.studies.muon_tomography.ladle.problem:ladle_fill_level",
             recipe="daedalus.studies.muon_tomography.ladle.problem:ladle_recipe",
             figures="daedalus.studies.muon_tomography.ladle.figures:ladle_figures",
-        )
+            layout="daedalus.studies.muon_tomography.layout:scanner_layout",
+        ),
+        "x0_imaging": Offer(
+            doc="map of the radiation length of blocks in a cubic metre",
+            problem="daedalus.studies.muon_tomography.blocks.problem:x0_imaging",
+            recipe="daedalus.studies.muon_tomography.blocks.problem:scanner_recipe",
+            layout="daedalus.studies.muon_tomography.layout:scanner_layout",
+        ),
+        "block_detection": Offer(
+            doc="a dense block hidden among scrap in a cubic metre",
+            problem="daedalus.studies.muon_tomography.blocks.problem:block_detection",
+            recipe="daedalus.studies.muon_tomography.blocks.problem:scanner_recipe",
+            layout="daedalus.studies.muon_tomography.layout:scanner_layout",
+        ),
     },
 )

@@ -32,6 +32,7 @@ def panel_stacks(
     *,
     sampled: bool = False,
     efficiency: float = 1.0,
+    thickness: float = 0.0,
 ) -> tuple[Panels, Panels]:
     """The panels above and below, sharp; ``edges`` is the form of their relaxed ones.
 
@@ -40,12 +41,15 @@ def panel_stacks(
         edges: form of relaxed edges; sigmoid by default.
         sampled: how relaxed edges act, see `daedalus.detectors.panels.Panels`.
         efficiency: probability of a hit in a panel that is crossed [1].
+        thickness: of each panel [radiation lengths].
     """
     spans, above = panel_spans(design), len(design.upper.z)
 
     def stack(arm: UpperPanels | LowerPanels, span: Float[Array, "plane"], label: str) -> Panels:
         form = SigmoidEdges() if edges is None else edges
-        return Panels(arm.x, arm.y, arm.z, span, RESOLUTION, efficiency, None, label, form, sampled, price=PRICE)
+        return Panels(
+            arm.x, arm.y, arm.z, span, RESOLUTION, efficiency, None, label, form, sampled, PRICE, thickness=thickness
+        )
 
     return stack(design.upper, spans[:above], "upper"), stack(design.lower, spans[above:], "lower")
 

@@ -12,10 +12,11 @@ from jaxtyping import Array, Float, Int, Key
 
 from daedalus.catalogue import Recipe
 from daedalus.core import Metric, Objective, Pipeline, Problem, Scenarios, Summaries
-from daedalus.detectors.strips import BINARY_ERROR, QUASI_PLANES, StripPlanes, kick_variance
+from daedalus.detectors.strips import BINARY_ERROR, QUASI_PLANES, StripPlanes
 from daedalus.errors import ProblemError
 from daedalus.events import Events, Particles, Tracks
 from daedalus.optimisers import Adam
+from daedalus.physics.kicks import kick_variance
 from daedalus.physics.materials import material
 from daedalus.physics.particles import pion
 from daedalus.reconstruction.scattered_line_fit import ScatteredLineFit, line_estimate

@@ -5,22 +5,22 @@ from __future__ import annotations
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, PyTree
+from jaxtyping import Array, Float, PyTree
 
 from daedalus.core import Summaries
 from daedalus.events import Events, Momenta, Tracks
 from daedalus.geometry import Box, crossing
 from daedalus.inference.likelihood_scan import posterior_mean
+from daedalus.inference.voxel_paths import unit_variance
 from daedalus.physics.materials import material
 from daedalus.physics.particles import muon
-from daedalus.physics.scattering import highland_variance
+from daedalus.reconstruction.deflections import deviations, steep, upright
 from daedalus.studies.muon_tomography.ladle.scenario import FILLINGS, SLAG, WALL
 from daedalus.studies.muon_tomography.scanner import FLOOR, RIM, SIDE
 from daedalus.units import cm
 
 NODES = np.arange(50.0, 140.1, 5.0) * cm  # hypotheses, from the ladle's inner floor to its rim [m]
 _SLAG_NODES = round(SLAG / (NODES[1] - NODES[0]))  # the slag's surface in steps of the grid
-FLATTEST_SLOPE = 10.0  # tangent of the zenith angle beyond which a track is taken for a bad fit (84 deg) [1]
 OUTLIERS, OUTLIER_SCALE = 0.02, 3.0  # share of muons in a wide component, and its spread over that of the core [1]
 
 
@@ -39,15 +39,16 @@ class LevelLikelihood(eqx.Module):
     def __call__(self, events: Events, earlier: PyTree) -> Float[Array, "node"]:
         """The log-likelihood at every node [1]."""
         upper, lower = events[Tracks, "upper"], events[Tracks, "lower"]
-        found = upper.found & lower.found & _steep(upper) & _steep(lower)
-        upper, lower = _upright(upper, found), _upright(lower, found)
+        found = upper.found & lower.found & steep(upper) & steep(lower)
+        upper, lower = upright(upper, found), upright(lower, found)
         weight = jnp.where(found, events.effective_weight * upper.probability * lower.probability, 0.0)
         secant = jnp.sqrt(1.0 + upper.tx**2 + upper.ty**2)
         moments = _moments(upper, secant)
-        variance = self._variance(moments[0], events[Momenta].value)
+        momentum = events[Momenta].value
+        variance = unit_variance(moments[0], momentum, mass=muon.mass, loss=self.loss_per_thickness)
         scatter = tuple(variance * moment for moment in moments)
         distance, log_volume = 0.0, 0.0
-        for angle, offset, errors in _deviations(upper, lower, secant):
+        for angle, offset, *errors in deviations(upper, lower, FLOOR):
             c, s, o = (term + error for term, error in zip(scatter, errors, strict=True))
             determinant = jnp.maximum(c * o - s * s, 1e-6 * c * o)  # never below rounding
             distance = distance + (angle**2 * o - 2.0 * angle * offset * s + offset**2 * c) / determinant
@@ -56,14 +57,6 @@ class LevelLikelihood(eqx.Module):
         density = (1.0 - OUTLIERS) * wide ** round(OUTLIER_SCALE**2) + OUTLIERS / OUTLIER_SCALE**4 * wide
         log_density = jnp.log(jnp.maximum(density, 1e-30)) - 0.5 * log_volume
         return jnp.sum(jnp.where(weight > 0, weight * log_density, 0.0), axis=1)
-
-    def _variance(self, thickness: Float[Array, "node event"], momentum: Float[Array, "event"]):
-        """Variance of the plane angle per radiation length of the path [rad2]."""
-        energy = jnp.sqrt(momentum**2 + muon.mass**2)
-        before = momentum**2 / energy
-        late = jnp.maximum(energy - self.loss_per_thickness * thickness, 1.5 * muon.mass)
-        after = (late**2 - muon.mass**2) / late
-        return highland_variance(thickness, 1.0) / (thickness * before * after)
 
 
 def likelihood_level(summaries: Summaries) -> Float[Array, "scenario"]:
@@ -99,17 +92,6 @@ def _moments(upper: Tracks, secant: Float[Array, "event"]) -> tuple[Float[Array,
     return jnp.maximum(moments[0], 1e-4), moments[1], moments[2]
 
 
-def _steep(track: Tracks) -> Bool[Array, "event"]:
-    """Whether a track is steeper than the flattest that says anything about the ladle."""
-    return track.tx**2 + track.ty**2 < FLATTEST_SLOPE**2
-
-
-def _upright(track: Tracks, kept: Bool[Array, "event"]) -> Tracks:
-    """The tracks with vertical ones, which are harmless in every formula, in place of those that are not kept."""
-    slopes = (jnp.where(kept, track.tx, 0.0), jnp.where(kept, track.ty, 0.0))
-    return eqx.tree_at(lambda t: (t.tx, t.ty), track, slopes)
-
-
 def _surfaces() -> np.ndarray:
     step = NODES[1] - NODES[0]
     return np.concatenate([NODES, NODES[-1] + step * np.arange(1, _SLAG_NODES + 1)])
@@ -122,31 +104,3 @@ def _heights(upper: Tracks, wall: float) -> tuple[Float[Array, "event"], Float[A
     one = jnp.ones_like(upper.x)
     near, far = crossing(box, (upper.x, upper.y, upper.z * one), (upper.tx, upper.ty, one))
     return tuple(jnp.clip(upper.z + end - FLOOR, 0.0, RIM - FLOOR) for end in (near, far))  # pyright: ignore
-
-
-def _deviations(upper: Tracks, lower: Tracks, secant: Float[Array, "event"]):
-    """Angle and offset of the lower track against the upper one in its own frame, with their errors, twice.
-
-    In the plane of the inclination and across it; the angle counts along the motion, downwards, and the offset at
-    the ladle's bottom, across the upper track.
-    """
-    slope = jnp.sqrt(jnp.maximum(secant**2 - 1.0, 1e-12))
-    radial, tangent = (upper.tx / slope, upper.ty / slope), (-upper.ty / slope, upper.tx / slope)
-    reach_upper, reach_lower = FLOOR - upper.z, FLOOR - lower.z
-    turn = (lower.tx - upper.tx, lower.ty - upper.ty)
-    shift = (
-        lower.x + reach_lower * lower.tx - upper.x - reach_upper * upper.tx,
-        lower.y + reach_lower * lower.ty - upper.y - reach_upper * upper.ty,
-    )
-    angle_error = upper.var_slope + lower.var_slope
-    mixed_error = sum(t.covariance + r * t.var_slope for t, r in ((upper, reach_upper), (lower, reach_lower)))
-    offset_error = sum(
-        t.var_position + r * (2.0 * t.covariance + r * t.var_slope)
-        for t, r in ((upper, reach_upper), (lower, reach_lower))
-    )
-    cosine = 1.0 / secant
-    for axis, foreshortening in ((radial, cosine), (tangent, 1.0)):
-        angle = -(turn[0] * axis[0] + turn[1] * axis[1]) * cosine * foreshortening
-        offset = (shift[0] * axis[0] + shift[1] * axis[1]) * foreshortening
-        scale = foreshortening**2
-        yield angle, offset, (angle_error * cosine**2 * scale, -mixed_error * cosine * scale, offset_error * scale)
