@@ -23,8 +23,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogFormatter, ScalarFormatter
 
 import daedalus
-from daedalus.app.style import CYCLE
 from daedalus.core import Optimiser, Problem, Space, scoring_key
+from daedalus.drawing.palette import CYCLE
 from daedalus.landscapes.fronts import hypervolume, non_dominated
 from daedalus.optimisers import optimiser
 from daedalus.search import optimise

@@ -23,7 +23,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from scipy.special import log_ndtr, ndtri, pdtr
 
-from daedalus.app.style import CYCLE, styled
+from daedalus.app.style import styled
+from daedalus.drawing.palette import CYCLE
 
 HERE = Path(__file__).resolve().parent
 PLACE, IMAGE = HERE / "scale.json", HERE.parent / "docs" / "images" / "scale_model.png"

@@ -1,5 +1,9 @@
 """The errors and warnings Daedalus raises: each text says what was found, what was expected, and the remedy."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
 
 class DaedalusError(Exception):
     """Any misuse that Daedalus detects; its text says what was found, what was expected and the remedy."""
@@ -31,3 +35,23 @@ class RunError(DaedalusError):
 
 class ValidityWarning(UserWarning):
     """A law is used outside the range its source states; the text names the law and its range."""
+
+
+@contextmanager
+def reading(path: Path, kind: str) -> Iterator[None]:
+    """A block that reads a file which others have made: whatever a damaged one makes a reader raise has its name.
+
+    Args:
+        path: the file.
+        kind: what it should be, for instance "Parquet" [text].
+
+    Raises:
+        StageError: for every exception in the block that is not a `DaedalusError` already.
+    """
+    try:
+        yield
+    except DaedalusError:
+        raise
+    except Exception as cause:  # readers promise nothing about damaged files
+        reason = " ".join(str(cause).split())[:200] or type(cause).__name__
+        raise StageError(f"{path}: not a readable {kind} file ({reason}); write it again.") from cause

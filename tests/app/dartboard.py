@@ -23,6 +23,7 @@ from daedalus.core import (
     parameter,
 )
 from daedalus.events import normals
+from daedalus.geometry import Element, plain
 from daedalus.optimisers import Adam
 
 
@@ -145,6 +146,12 @@ def figures(problem, before, after, *, key):
     return {"wall": figure}
 
 
-OFFER = Offer("hang a dartboard", "dartboard:problem", "dartboard:recipe", "dartboard:figures")
+def layout(problem, board):
+    """The board, a plate of steel a centimetre thick."""
+    (x, y), (side,) = plain(board.place), plain(2 * board.radius)
+    return [Element("board", (x, y, 0.0), (side, side, 0.01), "steel", properties={"price": (1.5, "EUR")})]
+
+
+OFFER = Offer("hang a dartboard", "dartboard:problem", "dartboard:recipe", "dartboard:figures", "dartboard:layout")
 REACH = Offer("stand before a wall", "dartboard:reach", "dartboard:recipe")
 STUDY = Study("dartboard", "darts", {"hang": OFFER, "reach": REACH})

@@ -12,13 +12,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import daedalus
 from daedalus.app.main import main
+from daedalus.app.moving import write_animation
+from daedalus.app.report import filed_task
 from daedalus.app.rerun import difference
 from daedalus.core import History
 from daedalus.errors import RunError
-from daedalus.execution import read_history, read_manifest
+from daedalus.execution import RunFolder, read_history, read_manifest
 
 SHORT = ("--rounds", 4, "--events", 20, "--scoring-scenarios", 8, "--precision", "float64")
 FILES = {
@@ -66,7 +69,7 @@ def test_show_prints_the_data_sheet(cli):
 def test_a_run_leaves_everything(finished):
     assert {path.name for path in finished.iterdir()} == FILES | {"figures", "report.html"}
     pictures = {f"{name}.{kind}" for name in ("search", "comparison", "wall") for kind in ("png", "pdf")}
-    assert {path.name for path in (finished / "figures").iterdir()} == pictures
+    assert {path.name for path in (finished / "figures").iterdir()} == pictures | {"search.gif"}
     assert all((finished / "figures" / name).stat().st_size > 2000 for name in pictures)
     noted = read_manifest(finished)
     assert (noted["status"], noted["precision"], noted["rounds"]) == ("finished", "float64", 4)
@@ -76,7 +79,10 @@ def test_a_run_leaves_everything(finished):
     assert result["designs"]["optimised"]["loss"] < result["designs"]["start"]["loss"]
     page = (finished / "report.html").read_text()
     assert "figures/search.png" in page
+    assert "figures/search.gif" in page
     assert "on_board" in page
+    with Image.open(finished / "figures" / "search.gif") as moving:
+        assert moving.n_frames == 4  # rounds
 
 
 def test_a_run_repeats_from_its_folder_and_from_its_configuration(cli, finished, tmp_path):
@@ -125,12 +131,25 @@ def test_the_report_is_remade_from_the_record(cli, finished):
     code, _, said = cli("report", finished)
     assert code == 0, said
     assert (finished / "report.html").exists()
-    assert len(list((finished / "figures").iterdir())) == 6
+    assert len(list((finished / "figures").iterdir())) == 7
     noted = json.loads((finished / "manifest.json").read_text())
     (finished / "manifest.json").write_text(json.dumps(noted | {"problem_version": "0"}))
     code, _, said = cli("report", finished)
     assert code == 1
     assert "version 0" in said
+
+
+def test_few_rounds_and_layouts_that_fail_cost_no_result(cli, finished, capsys, monkeypatch):
+    (finished / "figures" / "search.gif").unlink()
+    history, folder = read_history(finished), RunFolder(finished)
+    short = History({name: column[history["round"] < 2] for name, column in history.columns.items()})
+    write_animation(folder, filed_task(folder), short)
+    assert "no animation: 2 rounds" in capsys.readouterr().err
+    assert not (finished / "figures" / "search.gif").exists()
+    monkeypatch.setattr("dartboard.layout", lambda problem, board: 1 / 0)
+    code, _, said = cli("report", finished)
+    assert code == 0
+    assert "could not be animated: ZeroDivisionError" in said
 
 
 def test_conformance_prints_verdicts(cli):

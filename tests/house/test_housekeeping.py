@@ -64,7 +64,12 @@ def test_every_study_is_registered():
 
 
 @pytest.mark.parametrize(
-    ("script", "page"), [("ladder_table.py", "ladder.md"), ("studies/ladle_table.py", "studies/muon_tomography.md")]
+    ("script", "page"),
+    [
+        ("ladder_table.py", "ladder.md"),
+        ("studies/ladle_table.py", "studies/muon_tomography.md"),
+        ("studies/muography_table.py", "studies/muography.md"),
+    ],
 )
 def test_tables_of_pages_are_those_of_their_data(script, page, tmp_path):
     here = tmp_path / "docs" / page

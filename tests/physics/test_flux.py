@@ -10,7 +10,7 @@ from scipy.integrate import quad
 
 from daedalus.errors import StageError, ValidityWarning
 from daedalus.physics.constants import MUON_MASS
-from daedalus.physics.flux import FLUX_MODELS, Guan2015, Reyna2006, ShuklaSankrith2016, flux_model
+from daedalus.physics.flux import FLUX_MODELS, EcoMug2021, Guan2015, Reyna2006, ShuklaSankrith2016, flux_model
 
 MODELS = [model() for model in FLUX_MODELS.values()]
 by_name = pytest.mark.parametrize("flux", MODELS, ids=lambda flux: flux.name)
@@ -98,9 +98,12 @@ def test_production_cosine_is_one_overhead_and_positive_at_the_horizon():
 
 @by_name
 def test_models_agree_within_the_systematic_error(flux):
-    """World average of Hebbeker and Timmermans, hep-ph/0102042, at 10 and 100 GeV; errors 7 to 17 %."""
+    """World average of Hebbeker and Timmermans, hep-ph/0102042, at 10 and 100 GeV; errors 7 to 17 %.
+
+    EcoMug is known to lie 30 % below at 10 GeV.
+    """
     for energy, average in ((10.0, 1.36), (100.0, 3.0e-3)):
-        assert flux(energy, 1.0) == pytest.approx(average, rel=0.15)
+        assert flux(energy, 1.0) == pytest.approx(average, rel=0.31 if flux.name == "ecomug" else 0.15)
 
 
 def leaves(flux):
@@ -126,6 +129,7 @@ PINNED = {
     "guan": (13.5722627731, 0.15454017862, 3.38238417688e-05),
     "shukla_sankrith": (16.5785042145, 0.0613982532294, 7.51025943982e-07),
     "reyna": (16.6143674515, 0.158909388203, 2.35944874219e-05),
+    "ecomug": (14.4989801171, 0.0986052502883, 0.0000204472449971),
 }
 
 
@@ -149,11 +153,23 @@ def test_numpy_and_jax_agree_and_derivatives_are_exact(flux):
 @by_name
 def test_use_outside_the_range_warns_with_its_name(flux):
     with pytest.warns(ValidityWarning, match=type(flux).__name__):
-        flux(0.4, 1.0)
+        flux(0.12 if flux.name == "ecomug" else 0.4, 1.0)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         flux(1.2, 0.8)
         jax.jit(flux)(0.4, 1.0)  # traced: no check, no warning
+
+
+def test_ecomug_integrals_are_the_references():
+    """Independent integrations, and the rate of 129.0827 Hz/m2 its authors' code (EcoMug.h) states up to 3 TeV."""
+    flux = EcoMug2021()
+    for low, expected in zip((0.5, 1.0, 10.0, 100.0), (73.65, 58.89, 6.555, 0.1289)):
+        assert integral(lambda p: flux.per_momentum(p, 1.0), low) == pytest.approx(expected, rel=4e-4)
+    power = lambda p: max(0.1, 2.856 - 0.655 * np.log(p))  # the integral of c^(n + 1) over c is 1 / (n + 2)
+    rate = integral(lambda p: 2 * np.pi * flux.per_momentum(p, 1.0) / (power(p) + 2.0), 0.01, 3000.0)
+    assert rate == pytest.approx(129.0827, rel=5e-4)
+    with pytest.warns(ValidityWarning, match="100 GeV"):
+        flux(150.0, 1.0)
 
 
 def test_reyna_ends_where_its_source_says():

@@ -58,12 +58,17 @@ class Quadrature:
         return self.integral(**weights) / self.integral()
 
 
+by_name = pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow if name == "ecomug" else ()) for name in FLUX_MODELS]
+)
+
+
 def area_of_box(zenith):
     """Area of the unit cube perpendicular to a direction, averaged over azimuth."""
     return np.cos(zenith) + 4.0 * np.sin(zenith) / np.pi
 
 
-@pytest.mark.parametrize("name", FLUX_MODELS)
+@by_name
 def test_tables_agree_with_quadrature(name):
     """Rate to 1e-5; moments of momentum and zenith angle, their product and the tails to 0.2 and 0.5 %."""
     table = FluxTable(flux_model(name), (0.5, 500.0), (0.0, STEEPEST), BOX.proposed_area)
@@ -92,7 +97,7 @@ def test_means_of_reference():
     assert Quadrature("guan", np.cos).mean(angular=lambda t: t) == pytest.approx(0.580, abs=5e-4)
 
 
-@pytest.mark.parametrize("name", FLUX_MODELS)
+@by_name
 def test_samples_agree_with_quadrature(name):
     """Mean momentum within 4 standard errors, zenith within 0.5 %; false alarms of the rest 1e-4 each."""
     number = 200_000

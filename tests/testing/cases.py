@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from daedalus.core import Design, Stage, learned, parameter
+from daedalus.detectors.acceptance import PlaneTelescope
 from daedalus.detectors.accidental_particle import AccidentalParticle
 from daedalus.detectors.dead_time import DeadTime
 from daedalus.detectors.edges import SigmoidEdges
@@ -24,10 +25,12 @@ from daedalus.detectors.response_map import ResponseMap
 from daedalus.detectors.spectrometer import Spectrometer
 from daedalus.detectors.strips import StripPlanes
 from daedalus.events import Events, Particles, blank_events, uniforms
+from daedalus.geometry.solids import Cone, Ellipsoid
 from daedalus.geometry.voxels import Voxels
 from daedalus.optimisers import SGD, Adam, ErrorNorm, GlobalNorm, OneCycle, RandomSearch, WarmUp, optimiser
 from daedalus.physics.flux import Guan2015, ShuklaSankrith2016
 from daedalus.physics.particles import pion
+from daedalus.physics.transmission import IntegralIntensity, Transmission
 from daedalus.reconstruction.closest_approach import ClosestApproach
 from daedalus.reconstruction.deflections import BoxDeflections
 from daedalus.reconstruction.line_fit import LineFit
@@ -39,6 +42,8 @@ from daedalus.sources import CosmicMuons, HorizontalWindow, MuonFile
 from daedalus.sources.beam import Beam
 from daedalus.sources.electrons import Electrons
 from daedalus.sources.spectrum_variation import FluxRatio, SpectrumTilt
+from daedalus.studies.muography.crossing import RockCrossing
+from daedalus.studies.muography.rays import SkyRays
 from daedalus.studies.test_functions.hump import Mixture, UniformComponents
 from daedalus.studies.test_functions.valley import Reading, UniformLatent
 from daedalus.transport.multiple_scattering import MultipleScattering
@@ -136,6 +141,21 @@ def beam() -> Events:
     return Beam(momentum=2.0, spot=3e-3, divergence=1e-2)(blank(), key=jax.random.key(3))
 
 
+def sky_rays(*, void: bool) -> SkyRays:
+    """Two telescopes that look up at a hill, and at a sphere in it."""
+    place = (jnp.array([-270.0, 10.0]), jnp.array([5.0, 280.0]), jnp.array([1.5, 1.5]))
+    sphere = Ellipsoid((jnp.asarray(20.0), jnp.asarray(10.0), jnp.asarray(40.0)), (jnp.asarray(12.0),) * 3)
+    tracker = PlaneTelescope(1.0, 1.0, efficiency=0.95)
+    return SkyRays(place, jnp.array([0.1, -1.6]), jnp.array([0.2, 0.3]), tracker, sphere if void else None)
+
+
+def rock_crossing(*, void: bool) -> RockCrossing:
+    """What those telescopes see through a hill."""
+    rays = sky_rays(void=void)
+    hill, transmission = Cone((0.0, 0.0), 0.0, 120.0, 250.0), Transmission(IntegralIntensity(Guan2015()), threshold=1.0)
+    return RockCrossing(rays.place, hill, rays.void, (0.0, 0.0), jnp.asarray(0.4), transmission, 2.2, -1.0)
+
+
 STAGES = {
     "Beam": lambda: (Beam(jnp.asarray(2.0), jnp.asarray(3e-3), jnp.asarray(1e-2)), blank()),
     "Beam, quasi-random": lambda: (Beam(jnp.asarray(2.0), jnp.asarray(3e-3), jnp.asarray(1e-2), quasi=True), blank()),
@@ -187,6 +207,9 @@ STAGES = {
             panels(*UPPER), MultipleScattering(volume()), panels(*LOWER), LineFit("upper"), LineFit("lower")
         ),
     ),
+    "SkyRays": lambda: (sky_rays(void=True), blank()),
+    "RockCrossing": lambda: (rock_crossing(void=True), sky_rays(void=True)(blank(), key=jax.random.key(5))),
+    "RockCrossing, halves": lambda: (rock_crossing(void=False), sky_rays(void=False)(blank(), key=jax.random.key(5))),
     "UniformComponents": lambda: (UniformComponents(), blank()),
     "Mixture": lambda: (Mixture(jnp.array([1.2, -0.7])), stacked(UniformComponents())),
     "Mixture, marginal": lambda: (Mixture(jnp.array([1.2, -0.7]), "marginal"), stacked(UniformComponents())),

@@ -17,9 +17,9 @@ from daedalus.app.configuration import Configuration
 from daedalus.app.device import prepare
 from daedalus.app.options import settings as parsed
 from daedalus.app.screen import messages, output, remark, with_error
-from daedalus.app.style import BLUE, GREEN, GREY, VERMILION
 from daedalus.app.task import Task, task
 from daedalus.core import Problem
+from daedalus.drawing.palette import BLUE, GREEN, GREY, VERMILION
 from daedalus.errors import DesignError, ProblemError
 from daedalus.execution.files import json_text, replacing, write_text
 from daedalus.search.derivatives import Comparison, Verdict, check_derivatives

@@ -17,9 +17,9 @@ from daedalus.app.device import prepare
 from daedalus.app.engine import workers_of
 from daedalus.app.options import settings as parsed
 from daedalus.app.screen import messages, output, remark, with_error
-from daedalus.app.style import CYCLE
 from daedalus.app.task import Task, task
 from daedalus.app.words import Workplace
+from daedalus.drawing.palette import CYCLE
 from daedalus.errors import DaedalusError, OptimiserError
 from daedalus.execution import Cluster
 from daedalus.execution.files import json_text, replacing, write_text

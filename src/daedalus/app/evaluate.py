@@ -14,9 +14,10 @@ from daedalus.app.device import prepare
 from daedalus.app.options import settings as parsed
 from daedalus.app.results_table import show_results
 from daedalus.app.screen import output
-from daedalus.app.task import Task, task
-from daedalus.core import Design, scoring_key
-from daedalus.execution import measurement, read_design
+from daedalus.app.subject import named_design
+from daedalus.app.task import task
+from daedalus.core import scoring_key
+from daedalus.execution import measurement
 from daedalus.execution.files import json_text
 from daedalus.execution.measurement import figure_sheet
 
@@ -37,7 +38,7 @@ def show_evaluation(name: str, design: str, *, settings: Sequence[str], as_json:
     chosen = found.configuration
     sizes = {"events": chosen.events, "scenarios": chosen.scoring_scenarios}
     key = scoring_key(jax.random.key(chosen.seed), 1)
-    measured = dataclasses.asdict(measurement(found.problem, _design(found, design), key=key, **sizes))
+    measured = dataclasses.asdict(measurement(found.problem, named_design(found, design), key=key, **sizes))
     answer = {
         "problem": name,
         "version": found.problem.version,
@@ -50,9 +51,3 @@ def show_evaluation(name: str, design: str, *, settings: Sequence[str], as_json:
         print(json_text(answer | {"measured": measured}))
     else:
         show_results(output(), answer | {"designs": {Path(design).name: measured}})
-
-
-def _design(found: Task, design: str) -> Design:
-    """The design of a file, a run folder or a name; files come first."""
-    named = {"start": found.problem.start, **found.problem.references}
-    return named[design] if design in named and not Path(design).exists() else read_design(design, found.problem)

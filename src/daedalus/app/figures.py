@@ -11,8 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
 
-from daedalus.app.style import BLUE, CYCLE, GREEN, GREY, VERMILION
 from daedalus.core import History, Problem
+from daedalus.drawing.palette import BLUE, CYCLE, GREEN, GREY, VERMILION
 
 PANEL = (3.7, 2.5)  # width and height of one panel [inch]
 FEW_STARTS = 5  # up to here every start has a colour of its own

@@ -1,4 +1,4 @@
-"""The command line: `daedalus list | show | run | resume | status | report | evaluate | compare | check | ...`.
+"""The command line: `daedalus list | show | run | resume | status | report | evaluate | export | events | ...`.
 
 Commands import what they need when they are called, so that `--help` and `list` answer at once. Exit codes: 0
 done, 1 an error that is explained in one line, 2 wrong usage, 130 interrupted by Ctrl-C.
@@ -17,6 +17,8 @@ from daedalus.app.problem_commands import (
     compare,
     conformance,
     evaluate,
+    events,
+    export,
     list_problems,
     profile,
     show,
@@ -36,6 +38,8 @@ COMMANDS = {
     "replay": replay,
     "rerun": rerun,
     "evaluate": evaluate,
+    "export": export,
+    "events": events,
     "report": report,
     "compare": compare,
     "check": check,

@@ -1,4 +1,4 @@
-"""Commands about problems: list, show, evaluate, compare, check, conformance, profile; and version.
+"""Commands about problems: list, show, evaluate, export, events, compare, check, conformance, profile; and version.
 
 They import what they need when they are called, so that `--help` and `list` answer at once.
 """
@@ -210,3 +210,56 @@ def profile(
 
     values = {"events": events, "scenarios": scenarios, "seed": seed, "precision": precision}
     run_profile(name, repeats=repeats, out=out, settings=flat(set), **values)
+
+
+def export(
+    what: Annotated[Positional[str], arg(metavar="NAME|DIR")],
+    /,
+    *,
+    to: Annotated[tuple[Path, ...], arg(metavar="FILE ...")],
+    design: str | None = None,
+    set: Settings = [],  # noqa: B006
+) -> None:
+    """Write the layout of an apparatus for other programs: .json, .csv, or .gdml for Geant4.
+
+    Args:
+        what: a problem, or a run folder.
+        to: the files; their endings say the form.
+        design: a design file, a run folder, or the name of a reference design; the start of a problem, or the best
+            design of a run folder, by default.
+        set: options of the problem.
+    """
+    from daedalus.app.export import export as write
+
+    write(what, to, design, settings=flat(set))
+
+
+def events(
+    what: Annotated[Positional[str], arg(metavar="NAME|DIR")],
+    /,
+    *,
+    to: Annotated[Path, arg(metavar="FILE")],
+    design: str | None = None,
+    events: int | None = None,
+    scenarios: int | None = None,
+    seed: int | None = None,
+    set: Settings = [],  # noqa: B006
+    precision: Precision | None = None,
+) -> None:
+    """Write the events that `evaluate` sees: particles, hits, tracks and what else the stages add, one row per event.
+
+    Args:
+        what: a problem, or a run folder.
+        to: the file, .parquet or .root.
+        design: a design file, a run folder, or the name of a reference design; the start of a problem, or the best
+            design of a run folder, by default.
+        events: particles per scenario.
+        scenarios: scenarios; those of the study's final measurement by default.
+        seed: decides every random number; that of the run, or 0, by default.
+        set: options of the problem.
+        precision: of all numbers; that of the run, or float32, by default.
+    """
+    from daedalus.app.events import write
+
+    values = {"events": events, "scoring_scenarios": scenarios, "seed": seed, "precision": precision}
+    write(what, to, design, settings=flat(set), **values)

@@ -15,9 +15,10 @@ from daedalus.app.configuration import Configuration
 from daedalus.app.device import prepare
 from daedalus.app.options import settings as parsed
 from daedalus.app.screen import messages, output, remark
-from daedalus.app.style import BLUE, styled
+from daedalus.app.style import styled
 from daedalus.app.task import Task, task
 from daedalus.core import Derivative, scoring_key
+from daedalus.drawing.palette import BLUE
 from daedalus.execution.files import json_text, replacing, write_text
 from daedalus.search.stage_times import StageTime, stage_times
 

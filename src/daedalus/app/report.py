@@ -10,13 +10,14 @@ from typing import Any
 
 from daedalus.app.configuration import configuration_file
 from daedalus.app.device import prepare
+from daedalus.app.moving import write_animation
 from daedalus.app.pictures import pictures
 from daedalus.app.screen import remark, with_error
 from daedalus.app.task import Task, task
 from daedalus.errors import RunError
 from daedalus.execution import RunFolder, read_design, read_history
 from daedalus.execution.files import read_json, write_text
-from daedalus.execution.run_folder import CONFIGURATION, DESIGN, FIGURES, HISTORY, REPORT, START
+from daedalus.execution.run_folder import ANIMATION, CONFIGURATION, DESIGN, FIGURES, HISTORY, REPORT, START
 
 _PAGE = Template("""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>$title</title><style>
@@ -53,6 +54,7 @@ def remake(path: Path) -> None:
     measured = folder.result()
     after = read_design(path / DESIGN, found.problem) if measured and (path / DESIGN).exists() else None
     folder.write_figures(pictures(found, history, start, after, measured))
+    write_animation(folder, found, history)
     write_report(folder)
     remark(f"written: {path / REPORT}")
 
@@ -93,6 +95,8 @@ def write_report(folder: RunFolder) -> None:
     if measured:
         parts.append(_results(measured))
     parts += [_picture(name) for name in noted.get("figures", []) if (folder.figures / f"{name}.png").exists()]
+    if (folder.figures / ANIMATION).exists():
+        parts.append(_animation())
     parts += _designs(folder)
     parts.append(_section("How it was made", _facts(noted)))
     files = (HISTORY, CONFIGURATION, "manifest.json", DESIGN, START, "result.json")
@@ -124,6 +128,11 @@ def _picture(name: str) -> str:
         f'<figure><a href="{place}.pdf"><img src="{place}.png" alt="{title}"></a>'
         f"<figcaption>{title}</figcaption></figure>"
     )
+
+
+def _animation() -> str:
+    image = f'<img src="{FIGURES}/{ANIMATION}" alt="the search">'
+    return f"<figure>{image}<figcaption>the layout during the search, and the loss</figcaption></figure>"
 
 
 def _designs(folder: RunFolder) -> list[str]:

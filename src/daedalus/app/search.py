@@ -18,6 +18,7 @@ from daedalus.app.configuration import AUTO, Configuration, configuration_file
 from daedalus.app.device import prepare
 from daedalus.app.engine import check_place, check_shared, engine
 from daedalus.app.follow import follow
+from daedalus.app.moving import write_animation
 from daedalus.app.options import settings as parsed
 from daedalus.app.pictures import pictures
 from daedalus.app.progress import progress_bar
@@ -151,6 +152,7 @@ def conclude(folder: RunFolder, found: Task, history: History, start: Design) ->
         folder.write_result(measured)
         with messages().status("drawing ..."):
             folder.write_figures(pictures(found, history, start, design, measured))
+            write_animation(folder, found, history)
     except BaseException as cause:
         status = "interrupted" if isinstance(cause, KeyboardInterrupt) else "failed"
         folder.note(status=status, cause=str(cause) or repr(cause), finished_at=now())

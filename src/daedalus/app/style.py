@@ -8,11 +8,7 @@ from contextlib import contextmanager
 import matplotlib as mpl
 from cycler import cycler
 
-# Okabe and Ito, "Color Universal Design" (2008): eight colours that all kinds of colour vision tell apart.
-BLUE, ORANGE, GREEN, VERMILION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
-PURPLE, SKY, YELLOW, BLACK = "#CC79A7", "#56B4E9", "#F0E442", "#000000"
-GREY = "#8A8A8A"
-CYCLE = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BLACK)
+from daedalus.drawing.palette import CYCLE
 
 STYLE = {
     "axes.prop_cycle": cycler(color=CYCLE),

@@ -153,6 +153,24 @@ class Problem:
         """
         return self._chain(design, self._truth(_folded(key, 0), jnp.asarray(0), 1), softness)
 
+    def scenario_pipeline(
+        self, design: Design, number: Any, count: int, *, key: Key[Array, ""], softness: Softness = None
+    ) -> tuple[Pipeline, Key[Array, ""]]:
+        """The pipeline of one scenario of an evaluation with a key, source in front, and the key of its events.
+
+        Args:
+            design: the design.
+            number: of the scenario, from 0 [1].
+            count: scenarios of the evaluation [1].
+            key: of the evaluation.
+            softness: scale of the relaxations' widths [1]; None is the real apparatus.
+
+        Raises:
+            ProblemError: the problem has a simulator instead.
+        """
+        truth = self._truth(_folded(key, 0), jnp.asarray(number), count)
+        return self._chain(design, truth, softness), _folded(_folded(key, 1), number)
+
     def evaluate(
         self,
         design: Design,
@@ -276,10 +294,9 @@ class Problem:
     ) -> str | None:
         """The stage, summary or figure at which the first non-finite number of an evaluation appears, or None."""
         partition = self.partition(events, scenarios)
-        for number, scenario_key in enumerate(self._keys(key, partition)):
-            truth = self._truth(_folded(key, 0), jnp.asarray(number), partition.scenarios)
-            chain = self._chain(design, truth, softness)
-            place = chain.first_non_finite(jnp.arange(events), events, key=scenario_key)
+        for number in range(partition.scenarios):
+            chain, own = self.scenario_pipeline(design, number, partition.scenarios, key=key, softness=softness)
+            place = chain.first_non_finite(jnp.arange(events), events, key=own)
             if place is not None:
                 return place
         return " or ".join(objective.name for objective in self.objectives)
@@ -292,17 +309,14 @@ class Problem:
     def _truth(self, key: Key[Array, ""], index: Int[Array, ""], count: int) -> PyTree:
         return self.scenarios.draw(jax.random.fold_in(key, index), index, count)
 
-    def _keys(self, key: Key[Array, ""], partition: Partition) -> Key[Array, "scenario"]:
-        return jax.vmap(lambda i: _folded(_folded(key, 1), i))(jnp.arange(partition.scenarios))
-
     def _sums(
         self, copies: Point, key: Key[Array, ""], partition: Partition, softness: Softness
     ) -> tuple[Sums, PyTree]:
         number = jnp.arange(partition.scenarios)
         truths = jax.vmap(lambda i: self._truth(_folded(key, 0), i, partition.scenarios))(number)
-        space = self.space
-        build = lambda point, truth: self._chain(space.design(point), truth, softness)
-        return accumulate(build, copies, truths, self._keys(key, partition), partition), truths
+        keys = jax.vmap(lambda i: _folded(_folded(key, 1), i))(number)
+        build = lambda point, truth: self._chain(self.space.design(point), truth, softness)
+        return accumulate(build, copies, truths, keys, partition), truths
 
     def _errors(self, design: Design, sums: Sums, truths: PyTree, partition: Partition, real: bool) -> Readings:
         """Standard errors, leaving out groups of parts."""
@@ -341,8 +355,7 @@ def _copies(point: Point, partition: Partition) -> Point:
     return jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, shape + leaf.shape), point)
 
 
-def _folded(key: Key[Array, ""], number: Int[Array, ""] | int) -> Key[Array, ""]:
-    return jax.random.fold_in(key, number)
+_folded = jax.random.fold_in
 
 
 @lru_cache(maxsize=64)

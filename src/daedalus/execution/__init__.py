@@ -9,8 +9,10 @@ from daedalus.execution.batch_systems import cluster_of, job_script, read_resour
 from daedalus.execution.callbacks import in_jit
 from daedalus.execution.cluster import Account, Cluster
 from daedalus.execution.design_file import design_from_table, design_table, write_design
+from daedalus.execution.event_files import event_batches, write_events
 from daedalus.execution.functions import PythonFunction
 from daedalus.execution.history_file import write_history
+from daedalus.execution.layout_files import write_layout
 from daedalus.execution.libraries import SharedLibrary
 from daedalus.execution.manifest import environment, manifest
 from daedalus.execution.measurement import Measurement, candidates, measurement, optimised, result
@@ -36,6 +38,7 @@ __all__ = [
     "design_from_table",
     "design_table",
     "environment",
+    "event_batches",
     "in_jit",
     "job_script",
     "manifest",
@@ -52,7 +55,9 @@ __all__ = [
     "result",
     "rounds_done",
     "write_design",
+    "write_events",
     "write_history",
+    "write_layout",
     "xopt_function",
     "xopt_vocs",
 ]

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 MANIFEST, CONFIGURATION, HISTORY, JOURNAL = "manifest.json", "config.toml", "history.parquet", "journal"
 LOCK = "writer.lock"
 DESIGN, START, RESULT, REPORT = "design.json", "start.json", "result.json", "report.html"
-FIGURES = "figures"
+FIGURES, ANIMATION = "figures", "search.gif"
 _SUFFIXES = (".png", ".pdf")
 
 
@@ -35,7 +35,8 @@ class RunFolder:
 
     manifest.json is written before the first evaluation and says how the run ended; config.toml repeats it;
     journal grows with every chunk of rounds, and history.parquet is made of it; start.json and design.json hold the
-    first and the optimised design with units, result.json what both are worth, figures/ the pictures as PNG and PDF.
+    first and the optimised design with units, result.json what both are worth, figures/ the pictures as PNG and PDF and
+    the search as an animation.
     """
 
     path: Path
@@ -137,6 +138,12 @@ class RunFolder:
         known = self.manifest().get("figures", [])
         self.note(figures=[*known, *(name for name in figures if name not in known)])
 
+    def write_animation(self, animation: bytes) -> None:
+        """Writes the animation of the search, a GIF."""
+        self.figures.mkdir(exist_ok=True)
+        with replacing(self.figures / ANIMATION) as part:
+            part.write_bytes(animation)
+
     def _clear(self) -> None:
         """Removes what an earlier run wrote."""
         if not (self.path / MANIFEST).is_file():
@@ -151,6 +158,7 @@ class RunFolder:
         for name in pictures:
             for suffix in _SUFFIXES:
                 (self.figures / f"{name}{suffix}").unlink(missing_ok=True)
+        (self.figures / ANIMATION).unlink(missing_ok=True)
         (self.path / MANIFEST).unlink()
 
 

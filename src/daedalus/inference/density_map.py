@@ -16,6 +16,16 @@ class DensityMap(eqx.Module):
     density: Float[Array, "*scenario nx ny nz"]  # 1 / X0 [1/m]
     error: Float[Array, "*scenario nx ny nz"]  # standard error; infinite where nothing is known [1/m]
 
+    def shrunk(self, density: float, spread: float) -> DensityMap:
+        """The posterior of a Gaussian prior, voxel by voxel: what is known beforehand where the data say little.
+
+        Args:
+            density: expected beforehand [1/m].
+            spread: its standard deviation [1/m].
+        """
+        share = spread**2 / (spread**2 + self.error**2)  # of the data; zero where they say nothing
+        return DensityMap(density + share * (self.density - density), spread * jnp.sqrt(1.0 - share))
+
     def radiation_length(self, longest: float = 304.0) -> Float[Array, "*scenario nx ny nz"]:
         """X0 [m], at most ``longest``, that of air by default."""
         return 1.0 / jnp.maximum(self.density, 1.0 / longest)

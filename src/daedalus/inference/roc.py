@@ -17,10 +17,24 @@ class Share(NamedTuple):
         deviation (Wilson, J. Am. Stat. Assoc. 22 (1927) 209), which is sensible at 0 and 1 too [1].
     """
 
-    value: Float[Array, ""]
-    error: Float[Array, ""]
-    low: Float[Array, ""]
-    high: Float[Array, ""]
+    value: Float[Array, "*point"]
+    error: Float[Array, "*point"]
+    low: Float[Array, "*point"]
+    high: Float[Array, "*point"]
+
+
+class RocCurve(NamedTuple):
+    """What is found for so many false alarms, from none to all: points of steps.
+
+    Attributes:
+        false_alarms: share of absences that may be taken for presences [1]. found: share of presences found [1].
+        low, high: Wilson's interval of that, of one standard deviation [1].
+    """
+
+    false_alarms: Float[np.ndarray, "point"]
+    found: Float[np.ndarray, "point"]
+    low: Float[np.ndarray, "point"]
+    high: Float[np.ndarray, "point"]
 
 
 def roc_area(
@@ -75,7 +89,24 @@ def detection_probability(
     return binomial_share(found, jnp.sum(yes).astype(jnp.result_type(float)))
 
 
-def binomial_share(found: Float[Array, ""] | float, of: Float[Array, ""] | float) -> Share:
+def roc_curve(score: Float[np.ndarray, "scenario"], present: Bool[np.ndarray, "scenario"]) -> RocCurve:
+    """The ROC curve of a score, at as many false alarms as there are absences; as `detection_probability` counts.
+
+    Args:
+        score: higher where presence is likelier [1].
+        present: the truth.
+    """
+    absences = np.sort(score[~present])[::-1]
+    above = np.append(absences, -np.inf)  # with all absences taken for presences everything is found
+    found = np.array([np.sum(score[present] > threshold) for threshold in above], float)
+    found[-1] = np.sum(present)
+    share = binomial_share(jnp.asarray(found), float(np.sum(present)))
+    return RocCurve(
+        np.arange(len(above)) / max(len(absences), 1), *map(np.asarray, (share.value, share.low, share.high))
+    )
+
+
+def binomial_share(found: Float[Array, "*point"] | float, of: Float[Array, ""] | float) -> Share:
     """The share of ``found`` in ``of`` trials [1 and 1]."""
     count = jnp.maximum(jnp.asarray(of, float), 1.0)
     value = jnp.asarray(found) / count

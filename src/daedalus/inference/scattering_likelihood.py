@@ -59,11 +59,11 @@ class ScatteringModel(eqx.Module):
 
         def pieces(voxel: Array, near: Array, far: Array) -> dict[str, Array]:
             path = piece_weights(near, far, end)
-            slopes, informations = zip(*(_piece(path, inverse, unit) for inverse in inverses), strict=True)
+            slopes, information = zip(*(_piece(path, inverse, unit) for inverse in inverses), strict=True)
             return {
                 "particles": weight * (far > near),
                 "slope": jnp.where(known, weight * sum(slopes), 0.0),
-                "information": jnp.where(known, weight * sum(informations), 0.0),
+                "information": jnp.where(known, weight * sum(information), 0.0),
             }
 
         return voxel_sums(chords, self.voxels, pieces)

@@ -132,6 +132,21 @@ def names() -> tuple[str, ...]:
     return tuple(_table())
 
 
+def element(symbol: str) -> tuple[float, float]:
+    """Atomic number Z [1] and molar mass A [g/mol] of an element of which materials of the table are made.
+
+    Args:
+        symbol: for instance "Fe"; "Rk" is standard rock, which counts as one.
+
+    Raises:
+        StageError: unknown symbol.
+    """
+    table = _elements()
+    if symbol not in table:
+        raise StageError(f"Unknown element {symbol!r}; expected one of {', '.join(table)}.")
+    return table[symbol]
+
+
 def mixture(name: str, parts: dict[str, float], density: float) -> Material:
     """A material mixed from those of the table by mass fraction.
 

@@ -5,11 +5,12 @@ import difflib
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float
 
-from daedalus.errors import DesignError, StageError
+from daedalus.errors import DesignError, StageError, reading
 from daedalus.units import dimension, unit
 
 HOUSE_UNITS = {  # of the columns a muon file may have
@@ -25,6 +26,8 @@ HOUSE_UNITS = {  # of the columns a muon file may have
     "weight": "1",
     "time": "ns",
 }
+LARGEST = 1e15  # number of a column in house units: squares of it are finite in single precision too
+LATEST = 1e30  # time: more than the age of the universe [ns]
 _HEADER = re.compile(r"^\s*(?P<name>[^\[\]]+?)\s*(?:\[(?P<unit>[^\[\]]*)\])?\s*$")
 _FIRST_LINE = {".csv": 2}  # line of a file's first row, where it has lines
 
@@ -74,13 +77,13 @@ class Columns:
         )
 
 
-def read_columns(path: Path, units: dict[str, str], tree: str = "muons") -> Columns:
+def read_columns(path: Path, units: dict[str, str], tree: str = "") -> Columns:
     """The columns of a file that a muon can use, in house units.
 
     Args:
         path: file ending in .csv, .parquet or .root.
         units: units of columns whose header has none.
-        tree: name of the tree in a ROOT file.
+        tree: name of the tree in a ROOT file; "muons", or the only one there is, by default.
 
     Raises:
         StageError: unknown format, unreadable file, unknown unit, no rows, or a value that is not a finite
@@ -101,10 +104,18 @@ def read_columns(path: Path, units: dict[str, str], tree: str = "muons") -> Colu
         if name in HOUSE_UNITS:
             if name in columns:
                 raise StageError(f"{path}: column '{name}' occurs twice; keep one of them.")
-            columns.table[name] = numbers * factor
-            columns.need(np.isfinite(numbers), name, "a finite number")
+            with np.errstate(over="ignore"):
+                columns.table[name] = numbers * factor
+            most = LARGEST if name != "time" else LATEST
+            good = np.abs(columns.table[name]) <= most
+            columns.need(good, name, f"a finite number of at most {most:g} in size")
     if not columns.table:
         raise columns.missing(("x", "y", "z"))
+    lengths = {name: len(values) for name, values in columns.table.items()}
+    if len(set(lengths.values())) > 1:
+        raise StageError(
+            f"{path}: found columns of different lengths ({lengths}); expected equal ones: write it again."
+        )
     if not len(next(iter(columns.table.values()))):
         raise StageError(f"{path}: the file has a header but no rows; expected one muon per row.")
     return columns
@@ -126,7 +137,7 @@ def _name_and_factor(path: Path, header: str, units: dict[str, str]) -> tuple[st
     house = HOUSE_UNITS[name]
     try:
         factor, same = unit(text), dimension(text) == dimension(house)
-    except DesignError as error:
+    except (DesignError, OverflowError, ZeroDivisionError) as error:  # m999999 is a unit, too
         raise StageError(f"{path}: column '{name}' has the unit '{text}': {error}") from error
     if not same:
         raise StageError(f"{path}: column '{name}' has the unit '{text}'; expected one of the kind of '{house}'.")
@@ -135,10 +146,10 @@ def _name_and_factor(path: Path, header: str, units: dict[str, str]) -> tuple[st
 
 def _read_csv(path: Path) -> dict[str, np.ndarray]:
     """Columns by header; a malformed cell is found again row by row, so that it can be named."""
-    from pyarrow import ArrowInvalid, float64
+    from pyarrow import ArrowException, float64
     from pyarrow import csv as arrow_csv
 
-    with path.open(newline="", encoding="utf-8-sig") as lines:
+    with reading(path, "CSV"), path.open(newline="", encoding="utf-8-sig") as lines:
         header = next(csv.reader(lines), [])
     if not header:
         raise StageError(f"{path}: the file is empty; expected a header and one muon per row.")
@@ -146,11 +157,12 @@ def _read_csv(path: Path) -> dict[str, np.ndarray]:
         twice = next(name for name in header if header.count(name) > 1)
         raise StageError(f"{path}: column '{twice}' occurs twice; keep one of them.")
     options = arrow_csv.ConvertOptions(column_types=dict.fromkeys(header, float64()), strings_can_be_null=False)
-    try:
-        table = arrow_csv.read_csv(path, convert_options=options)
-    except ArrowInvalid as error:
-        raise _csv_fault(path, header, str(error)) from error
-    return {name: table.column(i).to_numpy() for i, name in enumerate(header)}
+    with reading(path, "CSV"):
+        try:
+            table = arrow_csv.read_csv(path, convert_options=options)
+            return {name: table.column(i).to_numpy() for i, name in enumerate(header)}
+        except (ArrowException, IndexError) as error:  # IndexError: other columns than the header's first line says
+            raise _csv_fault(path, header, str(error)) from error
 
 
 def _csv_fault(path: Path, header: list[str], reason: str) -> StageError:
@@ -178,19 +190,21 @@ def _is_number(cell: str) -> bool:
 
 
 def _read_parquet(path: Path) -> dict[str, np.ndarray]:
-    """Columns by header."""
+    """Columns by header; only those are read that a muon can use."""
     from pyarrow import ArrowException, float64, parquet
 
-    try:
-        table = parquet.read_table(path)
-    except (ArrowException, OSError) as error:
-        raise StageError(f"{path}: not a readable Parquet file ({error}); write it again.") from error
     numbers: dict[str, np.ndarray] = {}
-    for name in table.column_names:
-        try:
-            numbers[name] = table.column(name).cast(float64()).to_numpy()  # null becomes nan, and is named as such
-        except ArrowException as error:
-            if _name_and_factor(path, name, {})[0] in HOUSE_UNITS:
+    with reading(path, "Parquet"), parquet.ParquetFile(path) as file:
+        names = file.schema_arrow.names
+        chosen = [name for name in names if _name_and_factor(path, name, {})[0] in HOUSE_UNITS]
+        if len(set(chosen)) < len(chosen):
+            twice = next(name for name in chosen if chosen.count(name) > 1)
+            raise StageError(f"{path}: column '{twice}' occurs twice; keep one of them.")
+        table = file.read(columns=chosen)
+        for name in table.column_names:
+            try:
+                numbers[name] = table.column(name).cast(float64()).to_numpy()  # null becomes nan, and is named as such
+            except ArrowException as error:
                 raise StageError(f"{path}, column '{name}': {error}; expected numbers.") from error
     return numbers
 
@@ -204,14 +218,37 @@ def _read_root(path: Path, tree: str) -> dict[str, np.ndarray]:
             f"{path}: reading ROOT files needs the package uproot; install it with "
             "pip install 'daedalus-design[io]', or convert the file to Parquet."
         ) from error
-    try:
-        file: Any = uproot.open(path)
-    except (OSError, ValueError) as error:
-        raise StageError(f"{path}: not a readable ROOT file ({error}); write it again.") from error
-    with file:
-        trees = sorted({key.split(";")[0] for key in file.keys()})  # noqa: SIM118
-        if tree not in trees:
-            near = difflib.get_close_matches(tree, trees, n=1) or trees
-            raise StageError(f"{path}: no tree '{tree}'; found {', '.join(near) or 'none'}. Name it with tree=...")
-        branches = file[tree].arrays(library="np")  # pyright: ignore[reportAttributeAccessIssue]
-    return {name: np.asarray(values, float) for name, values in branches.items()}
+    opened: Any = uproot.open  # what it returns depends on the path, says its annotation
+    with reading(path, "ROOT"), opened(path) as found:
+        trees = sorted({key.split(";")[0] for key, kind in found.classnames(cycle=True).items() if kind in _TREES})
+        chosen = tree or ("muons" if "muons" in trees or len(trees) != 1 else trees[0])
+        if chosen not in trees:
+            near = difflib.get_close_matches(chosen, trees, n=1) or trees
+            raise StageError(f"{path}: no tree '{chosen}'; found {', '.join(near) or 'none'}. Name it with tree=...")
+        _check_pages(path, found[chosen])
+        useful = lambda name: _name_and_factor(path, name, {})[0] in HOUSE_UNITS
+        branches = found[chosen].arrays(filter_name=useful, library="np")
+        return {name: _flat(path, name, values) for name, values in branches.items()}
+
+
+def _check_pages(path: Path, tuples: Any) -> None:
+    """Checks that no page of an RNTuple promises more numbers than its bytes can hold: room would be made for them."""
+    for cluster in getattr(tuples, "page_link_list", ()):
+        for column in cluster:
+            for page in column.pages:
+                if page.num_elements > 8 * _COMPRESSION * page.locator.num_bytes:
+                    raise StageError(
+                        f"{path}: found a page of {page.num_elements} numbers in {page.locator.num_bytes} bytes; "
+                        "the file is damaged: write it again."
+                    )
+
+
+def _flat(path: Path, name: str, values: np.ndarray) -> np.ndarray:
+    """A branch with one number per event."""
+    if values.ndim != 1 or values.dtype.kind not in "iufb":
+        raise StageError(f"{path}, column '{name}': found {values.dtype} of shape {values.shape}; expected numbers.")
+    return values.astype(float)
+
+
+_COMPRESSION = 2000  # more than any page is compressed by: zlib reaches 1032 [1]
+_TREES = ("TTree", "ROOT::RNTuple")

@@ -19,6 +19,7 @@ from daedalus.sources.muon_columns import Columns, read_columns
 _POSITION = ("x", "y", "z")
 _CARTESIAN = ("px", "py", "pz")
 _POLAR = ("theta", "phi", "p")
+LEAST = 1e-9  # momentum of a muon, 1 eV: below it a unit is wrong [GeV]
 
 
 class MuonFile(Stage):
@@ -49,7 +50,7 @@ class MuonFile(Stage):
         path: str | Path,
         *,
         units: Mapping[str, str] | None = None,
-        tree: str = "muons",
+        tree: str = "",
         events: int | None = None,
         first: int | None = None,
     ) -> None:
@@ -58,7 +59,7 @@ class MuonFile(Stage):
         Args:
             path: file ending in .csv, .parquet or .root.
             units: units of columns whose header has none, by column name, e.g. {"x": "cm"}.
-            tree: name of the tree in a ROOT file.
+            tree: name of the tree in a ROOT file; "muons", or the only one there is, by default.
             events: number of events that will be asked for, if known; a warning is given if the file is
                 shorter.
             first: row of event 0, counted from 0; drawn from the key by default.
@@ -118,11 +119,12 @@ def _kinematics(columns: Columns) -> tuple[Float[np.ndarray, "3 row"], Float[np.
         vector = np.stack([columns.values(name) for name in _CARTESIAN])
         columns.need(vector[2] < 0.0, "pz", "a downward-going muon (pz < 0)")
         momentum = np.sqrt((vector**2).sum(axis=0))
+        columns.need(momentum >= LEAST, "pz", f"a momentum of at least {LEAST:g} GeV")
         return vector / momentum, momentum
     if all(name in columns for name in _POLAR):
         theta, phi, momentum = (columns.values(name) for name in _POLAR)
         columns.need((theta >= 0.0) & (theta < np.pi / 2), "theta", "a zenith angle from 0 to below 90 deg")
-        columns.need(momentum > 0.0, "p", "a positive momentum")
+        columns.need(momentum >= LEAST, "p", f"a positive momentum of at least {LEAST:g} GeV")
         sine = np.sin(theta)
         return np.stack([sine * np.cos(phi), sine * np.sin(phi), -np.cos(theta)]), momentum
     raise columns.missing(_CARTESIAN, _POLAR)

@@ -29,10 +29,11 @@ def test_panels_are_drawn_to_scale(drawn):
     side = drawn["layout"].axes[1]  # after, from the side
     human = problem.references["human_1"]
     wanted = {(float(z), float(s)) for z, s in zip(human.upper.z, panel_spans(human)[:4], strict=True)}
-    level = [line.get_xydata() / 100 for line in side.lines if len(line.get_xydata()) == 2]
-    found = {(round(float(ends[0, 1]), 6), round(float(np.ptp(ends[:, 0])), 6)) for ends in level}
+    groups = [c for c in side.collections if c.get_label() in ("upper", "lower")]
+    boxes = [path.vertices / 100 for group in groups for path in group.get_paths()]
+    found = {(round(float(np.mean(box[[0, 2], 1])), 6), round(float(np.ptp(box[:, 0])), 6)) for box in boxes}
     assert {(round(z, 6), round(s, 6)) for z, s in wanted} <= found
-    assert len(level) == 8
+    assert len(boxes) == 8
 
 
 def test_the_corner_sees_fewer_muons_than_the_middle(drawn):
@@ -65,8 +66,9 @@ def test_rms_and_its_error():
     assert len(middle) == 2
 
 
-def test_an_unscattered_muon_is_drawn_straight():
-    one = lambda z, x: np.array([[x + 0.1 * (z - 1.0)], [0.5], [0.1], [0.0], [z]])
-    (path,) = figures._paths({"upper": one(1.6, 0.4), "lower": one(0.2, 0.4)})
-    np.testing.assert_allclose(path[0], 0.4 + 0.1 * (path[2] - 1.0), atol=1e-12)
-    np.testing.assert_allclose(path[1], 0.5)
+def test_the_ladle_is_drawn_up_to_its_level():
+    wall, inside, melt, slag = figures.ladle_elements(0.9)
+    np.testing.assert_allclose([*wall.lower, *wall.upper], [0.0, 0.0, 0.4, 1.0, 1.0, 1.4], atol=1e-12)
+    np.testing.assert_allclose([melt.upper[2], slag.lower[2], slag.upper[2]], [0.9, 0.9, 1.0])
+    assert inside.material == "air"
+    assert not wall.sensitive

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Literal, get_args, get_type_hints
 
+from daedalus.core import Design
 from daedalus.errors import ProblemError
 from daedalus.objectives import Attitude
 from daedalus.units import mm, ns
@@ -13,7 +15,6 @@ FluxName = Literal["guan", "shukla_sankrith", "reyna"]
 Knowledge = Literal["known", "measured", "unknown", "inferred"]
 Law = Literal["highland", "lynch_dahl"]
 Method = Literal["poca", "shared", "likelihood"]
-Start = Literal["initial", "human_1", "human_2"]
 
 _SHARES = (
     "momentum_resolution",
@@ -135,18 +136,16 @@ class ScanOptions:
 
 @dataclasses.dataclass(frozen=True)
 class MapOptions:
-    """How the map is made, and where the search starts.
+    """How the map is made.
 
     Attributes:
         method: "poca": closest approaches, each in its voxel; "shared": among the voxels of its path by its
             uncertainty; "likelihood": of angles and offsets, in a fixed number of steps from the shared map.
         steps: of the likelihood [1].
-        start: reference layout that the search starts from.
     """
 
     method: Method = "shared"
     steps: int = 8
-    start: Start = "initial"
 
     def __post_init__(self) -> None:
         """Checks every option.
@@ -159,6 +158,17 @@ class MapOptions:
             wrong.append(f"steps is {self.steps}, expected 1 to 100")
         if wrong:
             raise ProblemError(f"options out of range: {'; '.join(wrong)}.")
+
+
+def first_design(references: Mapping[str, Design], name: str) -> Design:
+    """The layout that a search starts from, by name.
+
+    Raises:
+        ProblemError: there is none of that name.
+    """
+    if name not in references:
+        raise ProblemError(f"start is {name!r}, expected one of the layouts {', '.join(references)}.")
+    return references[name]
 
 
 def _not_among(options: object) -> list[str]:

@@ -11,6 +11,7 @@ STUDY = Study(
             problem="daedalus.studies.tracking.problem:telescope",
             recipe="daedalus.studies.tracking.problem:telescope_recipe",
             figures="daedalus.studies.tracking.figures:telescope_figures",
+            layout="daedalus.studies.tracking.layout:telescope_layout",
         )
     },
 )

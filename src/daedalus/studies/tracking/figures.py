@@ -10,11 +10,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from daedalus.core import Problem
+from daedalus.drawing.palette import BLUE, GREY, VERMILION
 from daedalus.studies.tracking.design import TelescopeDesign
 from daedalus.studies.tracking.problem import DIVERGENCE, MOMENTA, SPAN, SPOT, BeamEnergy, build, resolution
 from daedalus.units import GeV, cm, mm, um
 
-_COLOURS = {"before": "#9a6a00", "after": "#0b5fa5"}
+_COLOURS = {"before": VERMILION, "after": BLUE}
 _EVENTS = 2000  # particles per simulated point
 _POINTS = 8  # momenta that are simulated
 
@@ -83,7 +84,7 @@ def _planes(axes: Axes, design: TelescopeDesign, colour: str) -> None:
     z = np.linspace(0.0, 62.0, 50)
     for deviations in (1, 2):
         width = deviations * np.hypot(SPOT, DIVERGENCE * z * cm) / mm
-        axes.fill_between(z, -width, width, color="grey", alpha=0.15, lw=0)
+        axes.fill_between(z, -width, width, color=GREY, alpha=0.15, lw=0)
     axes.plot(0, 0, "k*", ms=10)
     axes.annotate("target", (0, 0), xytext=(0, 12), textcoords="offset points", ha="center", fontsize=8)
     axes.set_ylim(-1.45 * half, 1.45 * half)

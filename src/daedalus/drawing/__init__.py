@@ -1,0 +1,1 @@
+"""Drawing: views of an apparatus, slices of maps, curves and animations, for any study."""

@@ -1,0 +1,1 @@
+"""Cargo: hodoscopes around a steel box, in which something dense is hidden."""

@@ -1,0 +1,1 @@
+"""Walls: what lies buried in ten metres of soil."""
