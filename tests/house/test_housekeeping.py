@@ -68,6 +68,7 @@ def test_every_study_is_registered():
     [
         ("ladder_table.py", "ladder.md"),
         ("studies/ladle_table.py", "studies/muon_tomography.md"),
+        ("studies/imaging_table.py", "studies/muon_tomography.md"),
         ("studies/muography_table.py", "studies/muography.md"),
     ],
 )

@@ -219,7 +219,9 @@ def fitted_map(
         length = jnp.clip(length, -16.0, -1.0)
         jumped = here - 2.0 * length * r + length**2 * v
         jumped = jnp.clip(jumped, here - 2.0, here + 2.0)  # a voxel's density changes by e^2 at most
-        return count + 3, step(jumped, held), jnp.max(jnp.abs(r))
+        change = jnp.max(jnp.abs(r))
+        settled = change <= tolerance  # then no jump may lead away again
+        return count + 3, jnp.where(settled, second, step(jumped, held)), change
 
     more = lambda state: (state[0] < most) & (state[2] > tolerance)
     count, found, _ = jax.lax.while_loop(more, turn, (jnp.asarray(0), jnp.log(start), jnp.asarray(jnp.inf)))
