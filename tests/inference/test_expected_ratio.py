@@ -52,6 +52,7 @@ def test_equal_maps_are_not_told_apart_and_no_particle_says_too_much():
     assert float(ExpectedRatio(MODEL, 1e4 * PLAIN, PLAIN, most=2.0)(events, {})) <= 2 * 2.0 * 50
 
 
+@pytest.mark.slow  # compiles both passes with their derivatives
 def test_derivative_with_respect_to_the_tracks_errors():
     straight = chords(VOXELS, 60)
 

@@ -79,6 +79,7 @@ def test_the_fitted_map_has_the_truth_within_its_errors(fit):
     assert float(jnp.mean(jnp.where(TRUTH > 10, 3.0, found.map.density))) == pytest.approx(3.0, rel=0.03)
 
 
+@pytest.mark.slow  # compiles the fit and its derivative
 def test_at_the_fixed_point_the_slope_vanishes_and_its_derivative_is_right(fit):
     chords, momentum, weight = data(2000, key=3)
     found = fit(chords, momentum, weight)

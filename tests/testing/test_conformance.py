@@ -44,7 +44,9 @@ def test_every_class_has_a_case(base, cases):
 
 
 @pytest.mark.filterwarnings("ignore::daedalus.errors.ValidityWarning")
-@pytest.mark.parametrize("name", STAGES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow if "," in name else ()) for name in STAGES]
+)  # the first case of every class; further ones by `make test-slow`
 def test_stage(name):
     stage, events = STAGES[name]()
     print(check_stage(stage, events, key=KEY))

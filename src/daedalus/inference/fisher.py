@@ -12,6 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from daedalus.gradients.positive_solve import positive_solve
+
 _STEPS = 30  # of Newton's method: from below, each at least as long as the last one's error asks
 _ROUNDING = 1e-6  # least share of a signal's information that counts as left after profiling: float32's rounding [1]
 _LEAST = 1e-30  # floor of a rate of information, so that a blind design has a finite exposure [1 / exposure]
@@ -30,7 +32,8 @@ def covariance(
         exposure: T, in the unit of the rate.
     """
     scale = jnp.asarray(widths, rate.dtype)
-    return scale[:, None] * jnp.linalg.inv(_whole(rate, scale, exposure)) * scale
+    whole = _whole(rate, scale, exposure)
+    return scale[:, None] * positive_solve(whole, jnp.eye(len(scale), dtype=rate.dtype)) * scale
 
 
 def significance(rate: Float[Array, "row row"], widths: Widths, exposure: Float[Array, ""] | float) -> Float[Array, ""]:
@@ -81,7 +84,7 @@ def _square(
     mixed, nuisance = scale * rate[0, 1:], scale[:, None] * rate[1:, 1:] * scale
     whole = jnp.eye(len(scale), dtype=rate.dtype) + exposure * nuisance
     ridge = 4.0 * jnp.finfo(rate.dtype).eps * jnp.diag(jnp.diag(whole))  # keeps it positive in spite of rounding
-    shares = jnp.linalg.solve(whole + ridge, exposure * mixed)
+    shares = positive_solve(whole + ridge, exposure * mixed[:, None])[:, 0]
     growth = rate[0, 0] - 2.0 * mixed @ shares + shares @ nuisance @ shares
     return exposure * (rate[0, 0] - mixed @ shares), growth
 

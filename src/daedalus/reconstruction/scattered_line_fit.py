@@ -10,7 +10,7 @@ from jaxtyping import Array, Bool, Float, Key
 
 from daedalus.core import Derivative, Stage
 from daedalus.events import Events, Hits, Tracks
-from daedalus.reconstruction.positive_solve import positive_solve
+from daedalus.gradients.positive_solve import positive_solve
 
 
 class LineEstimate(NamedTuple):

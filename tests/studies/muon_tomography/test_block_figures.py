@@ -14,6 +14,8 @@ from daedalus.studies.muon_tomography.blocks.problem import block_detection, x0_
 from daedalus.studies.muon_tomography.layout import scanner_layout
 from daedalus.studies.muon_tomography.paths import Passages, deflection_points, paths
 
+pytestmark = pytest.mark.slow  # compiles the chain of whole scans
+
 KEY = jax.random.key(5)
 
 
@@ -99,7 +101,6 @@ def test_points_of_accepted_muons_within_the_volume_are_drawn():
     assert len(paths(straight([True, True, True]), 2)) == 2
 
 
-@pytest.mark.slow
 def test_detection_compares_roc_curves_on_the_same_scans():
     problem = few(block_detection)
     designs = {"start": problem.start, "human": problem.references["human_1"]}

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from daedalus.reconstruction.positive_solve import positive_solve
+from daedalus.gradients.positive_solve import positive_solve
 
 
 @pytest.mark.parametrize("size", [1, 2, 7, 16])
