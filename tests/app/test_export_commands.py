@@ -46,7 +46,7 @@ def test_the_ladle_has_eight_plates(cli, tmp_path):
     assert set(found) == {f"{arm}_{number}" for arm in ("upper", "lower") for number in range(4)}
     plate = found["upper_3"]
     assert plate["centre"]["value"] == pytest.approx([0, 0, 1.45])
-    assert plate["size"]["value"] == pytest.approx([0.75**0.5, 0.75**0.5, 0.01])
+    assert plate["size"]["value"] == pytest.approx([0.75**0.5, 0.75**0.5, 0.009])  # the next one is 1 cm away
     assert plate["material"] == "plastic scintillator"
     assert {name: line["value"] for name, line in plate["properties"].items()} == pytest.approx(
         {"resolution": 0.1, "efficiency": 0.8, "price": 0.75}
