@@ -47,6 +47,7 @@ def test_a_constrained_search_ends_feasible_at_the_optimum(batch):
     assert np.min(loss[feasible]) < -(2**0.5) + 0.03
 
 
+@pytest.mark.slow
 def test_a_front_is_drawn():
     # squared distances from (1, 0) and (-1, 0): sqrt(f1) + sqrt(f2) = 2 on the front
     def measure(places):

@@ -14,7 +14,14 @@ from testing.cases import OPTIMISERS, ROUNDS, STAGES, panel
 
 KEY = jax.random.key(6)
 SLOW = ("muon_tomography", "muography", "tracking")  # studies of long compilation: run by `make test-slow`
-SLOW_OPTIMISERS = ("GaussianProcess", "QuadraticSurrogate", "GenerativeSurrogate")  # models fitted in every round
+SLOW_STAGES = ("RockCrossing",)
+SLOW_OPTIMISERS = (
+    "GaussianProcess",
+    "QuadraticSurrogate",
+    "GenerativeSurrogate",
+    "LinearSurrogate",
+    "NSGA",
+)  # models fitted in every round
 VARIANTS = ("NSGA, third", "Newton, block", "Newton, diagonal")  # of methods that are checked in any case
 
 
@@ -45,7 +52,8 @@ def test_every_class_has_a_case(base, cases):
 
 @pytest.mark.filterwarnings("ignore::daedalus.errors.ValidityWarning")
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=pytest.mark.slow if "," in name else ()) for name in STAGES]
+    "name",
+    [pytest.param(name, marks=pytest.mark.slow if "," in name or name in SLOW_STAGES else ()) for name in STAGES],
 )  # the first case of every class; further ones by `make test-slow`
 def test_stage(name):
     stage, events = STAGES[name]()

@@ -80,6 +80,7 @@ def test_slopes_are_what_changes_the_intensity(records):
     assert np.all(np.asarray(sky.slopes[0]) == 0)
 
 
+@pytest.mark.slow
 def test_information_is_additive_over_telescopes_and_exposures_shrink_with_it():
     found = loss(PROBLEM.space.point(PROBLEM.references["evenly_spaced"]))[0][1]
     assert found["information"].shape == (8, 3, 4, 4)

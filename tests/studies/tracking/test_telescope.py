@@ -110,6 +110,7 @@ def test_impossible_options_are_refused(options):
         telescope(**options)
 
 
+@pytest.mark.slow
 def test_quasi_random_numbers_keep_loss_and_gradient_and_take_most_of_their_noise():
     plain, quasi = (telescope(planes=4, momentum=3.0, quasi=quasi) for quasi in (False, True))
     keys, found = range(32), {}
