@@ -10,11 +10,11 @@ from daedalus.core import Design, Exchange, parameter
 from daedalus.units import cm
 
 _SIDE = (-50 * cm, 150 * cm)  # half a metre beyond the ladle on either side
-_SHARE: dict[str, Any] = {
+SHARE: dict[str, Any] = {
     "lower": -3.0,
     "upper": 3.0,
     "unit": "1",
-    "doc": "logit of the panel's share of the budget; only differences matter",
+    "doc": "logit of its share of the budget; only differences matter",
 }
 _EXCHANGE = (Exchange(("x", "y", "z", "share"), by="z"),)
 
@@ -25,7 +25,7 @@ class UpperPanels(Design):
     x: Float[Array, "plane"] = parameter(*_SIDE, "cm", doc="centre of the panel along x")
     y: Float[Array, "plane"] = parameter(*_SIDE, "cm", doc="centre of the panel along y")
     z: Float[Array, "plane"] = parameter(140 * cm, 180 * cm, "cm", doc="height, between the rim and the crane")
-    share: Float[Array, "plane"] = parameter(**_SHARE)
+    share: Float[Array, "plane"] = parameter(**SHARE)
 
     symmetries: ClassVar[tuple[Exchange, ...]] = _EXCHANGE
 
@@ -36,7 +36,7 @@ class LowerPanels(Design):
     x: Float[Array, "plane"] = parameter(*_SIDE, "cm", doc="centre of the panel along x")
     y: Float[Array, "plane"] = parameter(*_SIDE, "cm", doc="centre of the panel along y")
     z: Float[Array, "plane"] = parameter(0 * cm, 40 * cm, "cm", doc="height, between the ground and the ladle")
-    share: Float[Array, "plane"] = parameter(**_SHARE)
+    share: Float[Array, "plane"] = parameter(**SHARE)
 
     symmetries: ClassVar[tuple[Exchange, ...]] = _EXCHANGE
 

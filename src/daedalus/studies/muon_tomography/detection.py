@@ -16,8 +16,8 @@ from daedalus.inference.presence import cross_fitted_probability
 from daedalus.inference.roc import detection_probability, roc_area
 from daedalus.objectives import binary_cross_entropy, risk
 from daedalus.studies.muon_tomography.contents import Contents
-from daedalus.studies.muon_tomography.imaging import LEAST_DENSITY, model
-from daedalus.studies.muon_tomography.options import ScanOptions
+from daedalus.studies.muon_tomography.imaging import LEAST_DENSITY, map_passes, model
+from daedalus.studies.muon_tomography.options import MapOptions, ScanOptions
 from daedalus.studies.muon_tomography.scan import Scan
 from daedalus.studies.muon_tomography.target import Target
 from daedalus.units import s
@@ -74,9 +74,13 @@ def typical_time(scans: Float[Array, "scenario"], summaries: Summaries, options:
     return jnp.exp(risk(jnp.log(patient), summaries.weight, options.risk, tail=options.tail))
 
 
-def ratio_pass(target: Target, contents: Contents, options: ScanOptions) -> dict[str, Any]:
-    """The sum behind `time_objective`."""
-    return {"ratio": ExpectedRatio(model(target.voxels, loses=options.energy_loss), *target.densities(contents))}
+def detection_passes(
+    target: Target, contents: Contents, options: ScanOptions, mapping: MapOptions
+) -> list[dict[str, Any]]:
+    """The passes of a map, and the sum behind `time_objective` in the first of them."""
+    first, *others = map_passes(target.voxels, mapping, loses=options.energy_loss)
+    ratio = ExpectedRatio(model(target.voxels, loses=options.energy_loss), *target.densities(contents))
+    return [{**first, "ratio": ratio}, *others]
 
 
 def entropy_objective(score: Score, options: ScanOptions) -> Objective:

@@ -11,7 +11,7 @@ from daedalus.errors import ProblemError
 from daedalus.objectives import Attitude
 from daedalus.units import mm, ns
 
-FluxName = Literal["guan", "shukla_sankrith", "reyna"]
+FluxName = Literal["guan", "shukla_sankrith", "reyna", "ecomug"]
 Knowledge = Literal["known", "measured", "unknown", "inferred"]
 Law = Literal["highland", "lynch_dahl"]
 Method = Literal["poca", "shared", "likelihood"]
@@ -78,7 +78,7 @@ class ScanOptions:
         Raises:
             ProblemError: options out of range; all of them are named, with what is allowed.
         """
-        wrong = _not_among(self)
+        wrong = not_among(self)
         wrong += [f"{n} is {getattr(self, n)}, expected 0 or more and below 1" for n in _SHARES if not self._share(n)]
         positive = ("thickness", "dead_time", "misalignment", "spectrum_index")
         wrong += [
@@ -153,7 +153,7 @@ class MapOptions:
         Raises:
             ProblemError: options out of range; all of them are named, with what is allowed.
         """
-        wrong = _not_among(self)
+        wrong = not_among(self)
         if not 1 <= self.steps <= 100:
             wrong.append(f"steps is {self.steps}, expected 1 to 100")
         if wrong:
@@ -171,7 +171,7 @@ def first_design(references: Mapping[str, Design], name: str) -> Design:
     return references[name]
 
 
-def _not_among(options: object) -> list[str]:
+def not_among(options: object) -> list[str]:
     """The options that are not among the choices there are, with those."""
     return [
         f"{name} is {getattr(options, name)!r}, expected {' or '.join(get_args(kind))}"

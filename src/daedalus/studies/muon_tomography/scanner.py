@@ -61,9 +61,22 @@ def tracking(least_hits: int = 2) -> tuple[Stage, ...]:
 
 def panel_spans(design: ScannerDesign | PricedScannerDesign) -> Float[Array, "plane"]:
     """The widths of all panels, upper ones first, that spend the budget [m]."""
-    logits = jnp.concatenate([design.upper.share, design.lower.share])
     budget = design.budget if isinstance(design, PricedScannerDesign) else BUDGET
-    return jnp.sqrt(budget_shares(logits, budget) / PRICE)
+    return jnp.concatenate(spans(design.upper.share, design.lower.share, budget / PRICE))
+
+
+def spans(
+    upper: Float[Array, "above"], lower: Float[Array, "below"], area: Float[Array, ""] | float
+) -> tuple[Float[Array, "above"], Float[Array, "below"]]:
+    """The widths of squares above and below that share an area [m].
+
+    Args:
+        upper: logits of the shares of those above [1].
+        lower: of those below [1].
+        area: of all together [m2].
+    """
+    widths = jnp.sqrt(budget_shares(jnp.concatenate([upper, lower]), area))
+    return widths[: len(upper)], widths[len(upper) :]
 
 
 def panel_cost(design: ScannerDesign | PricedScannerDesign) -> Float[Array, ""]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from daedalus.catalogue import Recipe, takes
@@ -10,14 +11,14 @@ from daedalus.optimisers import Adam, Geometric
 from daedalus.sources.apertures import ThroughBox
 from daedalus.sources.cosmic_muons import CosmicMuons
 from daedalus.studies.muon_tomography.blocks.scenario import CELLS, cube, imaged_materials, random_blocks
-from daedalus.studies.muon_tomography.contents import HiddenBlock, cargo_materials, need_block
+from daedalus.studies.muon_tomography.contents import Contents, HiddenBlock, cargo_materials, need_block
 from daedalus.studies.muon_tomography.design import ScannerDesign
 from daedalus.studies.muon_tomography.detection import (
     Goal,
     block_score,
     detection_metrics,
     detection_objective,
-    ratio_pass,
+    detection_passes,
 )
 from daedalus.studies.muon_tomography.imaging import class_metric, final_map, image_objective, map_passes
 from daedalus.studies.muon_tomography.options import MapOptions, ScanOptions, first_design
@@ -69,6 +70,7 @@ def x0_imaging(scan: ScanOptions, mapping: MapOptions, *, start: str = "initial"
         target,
         contents,
         start=start,
+        passes=lambda contents: map_passes(target.voxels, mapping, loses=scan.energy_loss),
         name="muon_tomography/x0_imaging",
         objectives=(image_objective(target, scan, mapping),),
         metrics=(class_metric(target, materials, mapping), COST),
@@ -113,6 +115,7 @@ def block_detection(
         target,
         Scenarios(hiding, 2 * VOLUMES),
         start=start,
+        passes=lambda contents: detection_passes(target, contents, scan, mapping),
         name="muon_tomography/block_detection",
         objectives=(detection_objective(goal, score, scan, seconds),),
         metrics=(*detection_metrics(score), COST),
@@ -135,7 +138,13 @@ def scanner_recipe(problem: Problem) -> Recipe:
 
 
 def _problem(
-    options: tuple[ScanOptions, MapOptions], target: Target, contents: Scenarios, *, start: str, **described: Any
+    options: tuple[ScanOptions, MapOptions],
+    target: Target,
+    contents: Scenarios,
+    *,
+    start: str,
+    passes: Callable[[Contents], list[dict[str, Any]]],
+    **described: Any,
 ) -> Problem:
     scan, mapping = options
     source, references = muon_source(scan), {each: reference_design(each) for each in REFERENCES}
@@ -143,8 +152,7 @@ def _problem(
     def build(design: ScannerDesign, truth: Scan) -> Pipeline:
         arms = panel_stacks(design, efficiency=scan.efficiency, thickness=scan.thickness)
         stages = scan_stages(arms, target.volume(truth.contents), truth.flaws, source, scan)
-        first, *others = map_passes(target.voxels, mapping, loses=scan.energy_loss)
-        return Pipeline(stages, [{**first, **ratio_pass(target, truth.contents, scan)}, *others])
+        return Pipeline(stages, passes(truth.contents))
 
     seconds = source.exposure(MUONS)
     return Problem(

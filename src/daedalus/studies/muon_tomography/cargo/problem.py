@@ -16,7 +16,6 @@ from daedalus.detectors.hodoscopes import Hodoscopes, least_separation
 from daedalus.detectors.panels import Panels
 from daedalus.errors import ProblemError
 from daedalus.geometry import Voxels
-from daedalus.objectives import budget_shares
 from daedalus.optimisers import Adam, Geometric
 from daedalus.physics.materials import material
 from daedalus.sources.apertures import ThroughBox
@@ -28,11 +27,12 @@ from daedalus.studies.muon_tomography.detection import (
     block_score,
     detection_metrics,
     detection_objective,
-    ratio_pass,
+    detection_passes,
 )
-from daedalus.studies.muon_tomography.imaging import final_map, map_passes
+from daedalus.studies.muon_tomography.imaging import final_map
 from daedalus.studies.muon_tomography.options import MapOptions, ScanOptions, first_design
 from daedalus.studies.muon_tomography.scan import Scan, scan_stages, with_flaws
+from daedalus.studies.muon_tomography.scanner import spans
 from daedalus.studies.muon_tomography.target import Target, target_from_file
 from daedalus.transport.volume import Volume
 from daedalus.units import cm, mm
@@ -93,8 +93,7 @@ def cargo_hodoscopes(
     def build(design: CargoDesign, truth: Scan) -> Pipeline:
         arms = hodoscope_stacks(design, scan)
         stages = scan_stages(arms, target.volume(truth.contents), truth.flaws, source, scan)
-        first, *others = map_passes(target.voxels, mapping, loses=scan.energy_loss)
-        return Pipeline(stages, [{**first, **ratio_pass(target, truth.contents, scan)}, *others])
+        return Pipeline(stages, detection_passes(target, truth.contents, scan, mapping))
 
     return Problem(
         name="muon_tomography/cargo_hodoscopes",
@@ -137,14 +136,13 @@ def steel_box() -> Volume:
 
 def hodoscopes(design: CargoDesign) -> tuple[Hodoscopes, Hodoscopes]:
     """The boxes above and below, whose planes spend the budget."""
-    logits = jnp.concatenate([design.upper.share, design.lower.share])
-    spans = jnp.sqrt(budget_shares(logits, BUDGET) / (PLANES * PRICE))
-    gaps, above = jnp.full(PLANES - 1, GAP), len(design.upper.z)
+    above, below = spans(design.upper.share, design.lower.share, BUDGET / (PLANES * PRICE))
+    gaps = jnp.full(PLANES - 1, GAP)
 
     def arm(places: UpperHodoscopes | LowerHodoscopes, span: Float[Array, "box"]) -> Hodoscopes:
         return Hodoscopes(places.x, places.y, places.z, span, gaps, CASING)
 
-    return arm(design.upper, spans[:above]), arm(design.lower, spans[above:])
+    return arm(design.upper, above), arm(design.lower, below)
 
 
 def hodoscope_stacks(design: CargoDesign, scan: ScanOptions) -> tuple[Panels, Panels]:

@@ -5,17 +5,16 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal
 
 from daedalus.errors import ProblemError
+from daedalus.studies.muon_tomography.options import FluxName, Law, not_among
 
 Muons = Literal["spectrum", "published"]
-FluxName = Literal["guan", "shukla_sankrith", "reyna"]
 Estimator = Literal["poca", "likelihood", "both"]
 Levels = Literal["uniform", "labels"]
 EdgeForm = Literal["sigmoid", "gaussian"]
 Spending = Literal["fixed", "soft"]
-Law = Literal["highland", "lynch_dahl"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,20 +43,7 @@ class LadleOptions:
         Raises:
             ProblemError: options out of range; all of them are named, with what is allowed.
         """
-        choices = {
-            "muons": Muons,
-            "flux": FluxName,
-            "estimator": Estimator,
-            "levels": Levels,
-            "edges": EdgeForm,
-            "spending": Spending,
-            "scattering": Law,
-        }
-        wrong = [
-            f"{name} is {getattr(self, name)!r}, expected {' or '.join(get_args(kind))}"
-            for name, kind in choices.items()
-            if getattr(self, name) not in get_args(kind)
-        ]
+        wrong = not_among(self)
         wrong += [
             f"{name} is {getattr(self, name)}, expected 0 or more and below 1"
             for name in ("momentum_resolution", "tail_fraction")

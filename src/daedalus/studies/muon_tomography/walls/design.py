@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from jaxtyping import Array, Float
 
 from daedalus.core import Design, Exchange, parameter
+from daedalus.studies.muon_tomography.design import SHARE
 from daedalus.units import m
 
 _SIDE = (-2.0 * m, 12.0 * m)  # two metres beyond the site on either side
-_SHARE: dict[str, Any] = {
-    "lower": -3.0,
-    "upper": 3.0,
-    "unit": "1",
-    "doc": "logit of the panel's share of the budget; only differences matter",
-}
 _EXCHANGE = (Exchange(("x", "y", "z", "share"), by="z"),)
 
 
@@ -25,7 +20,7 @@ class GroundPanels(Design):
     x: Float[Array, "plane"] = parameter(*_SIDE, "m", doc="centre of the panel along x")
     y: Float[Array, "plane"] = parameter(*_SIDE, "m", doc="centre of the panel along y")
     z: Float[Array, "plane"] = parameter(13.1 * m, 16.0 * m, "m", doc="height: on a scaffold above the ground")
-    share: Float[Array, "plane"] = parameter(**_SHARE)
+    share: Float[Array, "plane"] = parameter(**SHARE)
 
     symmetries: ClassVar[tuple[Exchange, ...]] = _EXCHANGE
 
@@ -36,7 +31,7 @@ class TunnelPanels(Design):
     x: Float[Array, "plane"] = parameter(*_SIDE, "m", doc="centre of the panel along x")
     y: Float[Array, "plane"] = parameter(*_SIDE, "m", doc="centre of the panel along y")
     z: Float[Array, "plane"] = parameter(0.0 * m, 2.9 * m, "m", doc="height above the floor of the tunnel")
-    share: Float[Array, "plane"] = parameter(**_SHARE)
+    share: Float[Array, "plane"] = parameter(**SHARE)
 
     symmetries: ClassVar[tuple[Exchange, ...]] = _EXCHANGE
 

@@ -15,7 +15,6 @@ from daedalus.detectors.panels import Panels
 from daedalus.geometry import Voxels
 from daedalus.inference.contrast_information import ContrastInformation
 from daedalus.inference.fisher import exposure_for
-from daedalus.objectives import budget_shares
 from daedalus.optimisers import Adam, Geometric
 from daedalus.physics.materials import mixture
 from daedalus.sources.apertures import ThroughBox
@@ -25,6 +24,7 @@ from daedalus.studies.muon_tomography.detection import SIGMAS, typical_time
 from daedalus.studies.muon_tomography.imaging import model
 from daedalus.studies.muon_tomography.options import ScanOptions, first_design
 from daedalus.studies.muon_tomography.scan import Scan, scan_stages, with_flaws
+from daedalus.studies.muon_tomography.scanner import spans
 from daedalus.studies.muon_tomography.target import Target
 from daedalus.studies.muon_tomography.walls.design import GroundPanels, TunnelPanels, WallsDesign
 from daedalus.transport.volume import Volume
@@ -138,14 +138,13 @@ def _wall(key: Key[Array, ""], axis: int) -> Array:
 
 def panel_stacks(design: WallsDesign, scan: ScanOptions) -> tuple[Panels, Panels]:
     """The panels on the ground and in the tunnel, whose areas spend the budget."""
-    logits = jnp.concatenate([design.upper.share, design.lower.share])
-    spans = jnp.sqrt(budget_shares(logits, BUDGET) / PRICE)
+    above, below = spans(design.upper.share, design.lower.share, BUDGET / PRICE)
 
     def stack(arm: GroundPanels | TunnelPanels, span: Float[Array, "plane"], label: str) -> Panels:
         make = partial(Panels, edges=None, label=label, sampled=False, price=PRICE, thickness=scan.thickness)
         return make(arm.x, arm.y, arm.z, span, RESOLUTION, efficiency=scan.efficiency)
 
-    return stack(design.upper, spans[:PANELS], "upper"), stack(design.lower, spans[PANELS:], "lower")
+    return stack(design.upper, above, "upper"), stack(design.lower, below, "lower")
 
 
 def even(middle: float) -> WallsDesign:
