@@ -1,5 +1,7 @@
 """Adam and SGD: moves in the parameters' own units, bounds, schedules, clipping, several starts."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -181,3 +183,12 @@ def test_misuse():
     bare = evaluated(jnp.ones(1))
     with pytest.raises(OptimiserError, match="no gradient"):
         Adam().tell(state, Adam().ask(state, key=KEY), bare)
+
+
+@pytest.mark.parametrize("optimiser", [Adam(), SGD()])
+def test_a_descent_goes_on_from_where_known_constraints_put_it(optimiser):
+    state = optimiser.init(SPACE, SPACE.point(SPACE.template), key=KEY, rounds=3)
+    proposal = optimiser.ask(state, key=KEY)
+    there = Point(jnp.array([[0.2, 0.9, 0.1]]), proposal.points.learned)
+    state = optimiser.tell(state, dataclasses.replace(proposal, points=there), told([0.0, 0.0, 0.0]))
+    np.testing.assert_array_equal(optimiser.ask(state, key=KEY).points.cube, there.cube)

@@ -38,7 +38,7 @@ class Configuration:
     optimiser: str = RECIPE
     precision: Precision = "float32"
     chunk: int = 5  # rounds per compiled call
-    block: int = 8192  # events in memory at once
+    block: int | None = None  # events in memory at once; as many as suit the device by default
     freeze: Sequence[str] = ()  # parameters that keep the start's values
     workers: int | None = None  # evaluations of a foreign simulator at a time
     hours: float | None = None  # after which a run ends in order, to be resumed

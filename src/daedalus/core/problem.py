@@ -20,7 +20,7 @@ from daedalus.core.figures import Figures, Readings, jackknife, unknown
 from daedalus.core.foreign import foreign_evaluation
 from daedalus.core.objective import Constraint, Goals, Metric, Objective
 from daedalus.core.pipeline import Pipeline, Sums
-from daedalus.core.sharing import everywhere
+from daedalus.core.sharing import events_together, everywhere
 from daedalus.core.simulator import Direct, Outcome, Request, Simulator
 from daedalus.core.space import Point, Space
 from daedalus.core.stage import Derivative, Stage
@@ -133,13 +133,14 @@ class Problem:
             return whole | (Derivative.EXACT if self.simulator.differentiable else Derivative.NONE)
         return whole | self.pipeline(self.start, key=jax.random.key(0), softness=1.0).derivative
 
-    def partition(self, events: int, scenarios: int | None = None, *, block: int = 8192) -> Partition:
-        """How the events of an evaluation are cut into parts and blocks.
+    def partition(self, events: int, scenarios: int | None = None, *, block: int | None = None) -> Partition:
+        """How the events of an evaluation are cut into parts and blocks of so many events in memory at once.
 
         Raises:
             ProblemError: fewer than one event or scenario.
         """
         count = self.scenarios.count if scenarios is None else scenarios
+        block = events_together() if block is None else block
         if events < 1 or count < 1 or block < 1:
             raise ProblemError(f"{events} events, {count} scenarios, blocks of {block}; expected at least one of each.")
         leave_scenarios = self.scenarios.random and count > 1

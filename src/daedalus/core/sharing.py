@@ -12,6 +12,16 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, PyTree
 
 AXIS = "part"
+TOGETHER = {"cpu": 8192}  # events that one device works on at once: what fits the caches [1]
+
+
+def events_together() -> int:
+    """The events that one device works on at once where nobody chooses [1].
+
+    A graphics card needs more, or its kernels are too short to pay for their start: a gradient of
+    192,000 particles through a scanner took an H200 154 ms by 8192 and 9 ms by all at once, in 1.3 GB.
+    """
+    return TOGETHER.get(jax.default_backend(), 2**18)
 
 
 def mesh_for(count: int, most: int | None = None) -> Mesh:

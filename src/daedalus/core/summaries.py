@@ -121,14 +121,13 @@ def accumulate(
     parts = _parts(partition, designs, scenarios, keys)
     number_of_passes = len(_template(build, designs, scenarios).passes)
     if partition.blocks == 1 and partition.groups == 1:
-        return _reshaped(_mapped(lambda part: _all_passes(build, part, partition), parts, partition), partition)
+        return _mapped(lambda part: _all_passes(build, part, partition), parts, partition)
     earlier: Sums = {}
     for number in range(number_of_passes):
         totals = jax.tree.map(lambda sums: jnp.sum(sums, 0), earlier)
         known = jax.tree.map(lambda t: jnp.tile(t, (partition.groups,) + (1,) * (t.ndim - 1)), totals)
         one = lambda part_known, number=number: _one_pass(build, *part_known, number=number, partition=partition)
-        found = _reshaped(_mapped(one, (parts, known), partition), partition)
-        earlier = {**earlier, **found}
+        earlier = {**earlier, **_mapped(one, (parts, known), partition)}
     return earlier
 
 
@@ -170,17 +169,19 @@ def _one_pass(build: Any, part: tuple[Any, ...], earlier: Sums, *, number: int, 
 
 
 def _mapped(function: Callable[[Any], Sums], parts: Any, partition: Partition) -> Sums:
-    """The function over the axis of parts, which JAX's devices share."""
-    mesh = partition.mesh
-    local = lambda own: _mapped_here(function, own, -(-partition.parts // mesh.size), partition)
-    return shared(local, parts, partition.parts, mesh)
+    """The function over the axis of parts, which JAX's devices share; axes (group, scenario) first."""
+    local = lambda own: _mapped_here(function, own, partition)
+    sums = shared(local, parts, partition.parts, partition.mesh)
+    return jax.tree.map(lambda leaf: leaf.reshape(partition.groups, partition.scenarios, *leaf.shape[1:]), sums)
 
 
-def _mapped_here(function: Callable[[Any], Sums], parts: Any, count: int, partition: Partition) -> Sums:
+def _mapped_here(function: Callable[[Any], Sums], parts: Any, partition: Partition) -> Sums:
     """The function over parts on one device: as many together as fit a block, chunk after chunk, checkpointed."""
+    count = jax.tree.leaves(parts)[0].shape[0]
     if count <= partition.together:
         return jax.vmap(function)(parts)
-    even = _divisor(count, partition.together)  # a remainder would be compiled as a program of its own
+    # the largest divisor: a remainder would be compiled as a program of its own
+    even = next(n for n in range(partition.together, 0, -1) if count % n == 0)
     together = even if 2 * even > partition.together else partition.together
     return jax.lax.map(_checkpointed(function, partition), parts, batch_size=together)
 
@@ -190,12 +191,3 @@ def _checkpointed(function: Callable[[Any], Sums], partition: Partition) -> Call
     kept = KEPT if partition.events * partition.scenarios <= KEPT_EVENTS else ()
     policy = jax.checkpoint_policies.save_only_these_names(*kept)
     return jax.checkpoint(function, policy=policy)  # pyright: ignore[reportPrivateImportUsage]
-
-
-def _divisor(count: int, limit: int) -> int:
-    """The largest divisor that is not above a limit."""
-    return next(n for n in range(limit, 0, -1) if count % n == 0)
-
-
-def _reshaped(sums: Sums, partition: Partition) -> Sums:
-    return jax.tree.map(lambda leaf: leaf.reshape(partition.groups, partition.scenarios, *leaf.shape[1:]), sums)

@@ -49,7 +49,7 @@ def recorded_search(
     start: Design | None = None,
     watch: Sequence[Watcher] = (),
     chunk: int = 5,
-    block: int = 8192,
+    block: int | None = None,
     evaluator: Evaluator | Elsewhere | None = None,
     guards: Guards = CAREFUL,
 ) -> History:
@@ -72,7 +72,7 @@ def recorded_search(
         start: where to begin; the problem's start by default.
         watch: called after every chunk, besides the folder's own watcher.
         chunk: rounds per compiled call [1].
-        block: events in memory at once [1].
+        block: events in memory at once [1]; as many as suit the device by default.
         evaluator: where a foreign simulator is run, or where designs are evaluated; by default in this thread.
         guards: how it meets numbers that are not finite, and when it has diverged.
 

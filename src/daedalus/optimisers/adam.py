@@ -78,6 +78,7 @@ class Adam(Optimiser):
 
     def tell(self, state: DescentState, proposal: Proposal, evaluation: Evaluation) -> DescentState:
         """The state after the evaluations of a proposal."""
+        state = self.descent.arrived(state, proposal)
         ratio, memory = self._rule().update(self.descent.slope(state, evaluation), state.memory)  # pyright: ignore
         move = Point(jnp.clip(-ratio.cube, -1.0, 1.0), optax.tree.scale(-1.0, ratio.learned))  # pyright: ignore
         return self.descent.moved(state, move, memory, evaluation)

@@ -86,6 +86,13 @@ class Descent(eqx.Module):
         """The points of the round, with the softness the schedule has for it and the constraints' pressure."""
         return Proposal(state.points, self.softness(state.done), self.lagrangian.pressure(state.multipliers))
 
+    def arrived(self, state: DescentState, proposal: Proposal) -> DescentState:
+        """The state at the points that were evaluated: known constraints may have moved those it asked for.
+
+        Otherwise a descent along a constraint would drift ever further beyond it, and never come back in time.
+        """
+        return eqx.tree_at(lambda s: s.points, state, proposal.points)
+
     def slope(self, state: DescentState, evaluation: Evaluation) -> Point:
         """The gradients to descend: projected at active bounds, clipped, and per step instead of per range.
 

@@ -90,15 +90,16 @@ class SGD(Optimiser):
 
     def tell(self, state: SGDState, proposal: Proposal, evaluation: Evaluation) -> SGDState:
         """The state after the evaluations of a proposal."""
-        slope = self.descent.slope(state.descent, evaluation)
-        steepest = jax.vmap(lambda row: _steepest(row, state.descent.groups))(slope.cube)
+        here = self.descent.arrived(state.descent, proposal)
+        slope = self.descent.slope(here, evaluation)
+        steepest = jax.vmap(lambda row: _steepest(row, here.groups))(slope.cube)
         first = jnp.where(steepest > 0, 1 / jnp.where(steepest > 0, steepest, 1.0), 0.0)
         rates = jnp.where(state.rates > 0, state.rates, first)
         scaled = Point(rates * slope.cube, slope.learned)
-        velocity, memory = self._rule().update(scaled, state.descent.memory)  # pyright: ignore
+        velocity, memory = self._rule().update(scaled, here.memory)  # pyright: ignore
         cube = jnp.clip(-velocity.cube, -self.longest, self.longest)  # pyright: ignore
         move = Point(cube, optax.tree.scale(-1.0, velocity.learned))  # pyright: ignore
-        return SGDState(self.descent.moved(state.descent, move, memory, evaluation), rates)
+        return SGDState(self.descent.moved(here, move, memory, evaluation), rates)
 
     def _rule(self) -> optax.GradientTransformation:
         return optax.trace(decay=self.momentum)

@@ -64,7 +64,7 @@ def optimise(
     start: Design | None = None,
     watch: Sequence[Watcher] = (),
     chunk: int = 5,
-    block: int = 8192,
+    block: int | None = None,
     evaluator: Evaluator | Elsewhere | None = None,
     since: Checkpoint | None = None,
     guards: Guards = CAREFUL,
@@ -87,7 +87,7 @@ def optimise(
         start: where to begin; the problem's start by default.
         watch: called with a `Progress` after every chunk; they only look.
         chunk: rounds per compiled call [1].
-        block: events in memory at once [1].
+        block: events in memory at once [1]; as many as suit the device by default.
         evaluator: where a foreign simulator is run, or where designs are evaluated; by default in this thread.
         since: where an earlier search with the same arguments ended; the history is then that of the whole search,
             the same bits as without an end (but for the clock's columns).
@@ -142,7 +142,9 @@ def _performed(
     return history
 
 
-def _cut(problem: Problem, numbers: EventNumbers, scenarios: int | None, block: int, history: History) -> Partition:
+def _cut(
+    problem: Problem, numbers: EventNumbers, scenarios: int | None, block: int | None, history: History
+) -> Partition:
     """How the events of the rounds after a history are cut."""
     count = problem.partition(numbers.first, scenarios).scenarios
     return problem.partition(numbers.after(history, count), scenarios, block=block)

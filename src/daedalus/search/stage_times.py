@@ -38,7 +38,7 @@ def stage_times(
     scenarios: int | None = None,
     softness: float | None = None,
     repeats: int = 5,
-    block: int = 8192,
+    block: int | None = None,
 ) -> list[StageTime]:
     """What every stage of the start's evaluation takes, then every pass of sums, the figures, and the gradient.
 
@@ -56,7 +56,7 @@ def stage_times(
         scenarios: scenarios of an evaluation [1]; the problem's own number by default.
         softness: scale of the relaxations' widths [1]; None is the real apparatus.
         repeats: how often each piece is timed [1]; at least once.
-        block: events in memory at once [1].
+        block: events in memory at once [1]; as many as suit the device by default.
 
     Raises:
         ProblemError: the problem's evaluations are a foreign program's, or nothing is to be timed.
