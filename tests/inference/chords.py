@@ -27,7 +27,8 @@ def chords(voxels, count, key=0, slope=0.4):
     length = jnp.minimum(jnp.minimum(*exits), span[2] / inverse)
     nothing = jnp.zeros((2, count))
     return Deflections(
-        x=x, y=y, z=jnp.full(count, box.upper[2]), ux=ux, uy=uy, uz=uz, length=length,
+        x=x[None], y=y[None], z=jnp.full((1, count), box.upper[2]), ux=ux[None], uy=uy[None], uz=uz[None],
+        legs=length[None],
         beyond=span[2] / inverse - length, angle=nothing, offset=nothing, var_angle=nothing + 1e-10,
         covariance=nothing, var_offset=nothing + 1e-10, found=jnp.ones(count, bool), probability=jnp.ones(count),
     )  # fmt: skip
@@ -51,6 +52,6 @@ def closest(deflected, depth=0.5, sigma=0.1):
     """Points of closest approach at a share of each chord, with an uncertainty in height [m]."""
     d, run = deflected, depth * deflected.length
     small = jnp.full_like(run, 1e-3)
-    place = d.x + run * d.ux, d.y + run * d.uy, d.z + run * d.uz
+    place = (d.x + run * d.ux)[0], (d.y + run * d.uy)[0], (d.z + run * d.uz)[0]
     angle = jnp.sqrt(jnp.sum(d.angle**2, 0))
     return Scatterings(*place, small, small, sigma + 0 * run, angle, small, small, d.found, d.probability)

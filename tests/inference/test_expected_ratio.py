@@ -22,7 +22,7 @@ COUNT = 3000
 
 
 def record(deflected):
-    count = len(deflected.x)
+    count = len(deflected.length)
     index = jnp.arange(count, dtype=jnp.uint32)
     return blank_events(index).add(deflected).add(Momenta(jnp.full(count, MOMENTUM), jnp.zeros(count)))
 
@@ -30,7 +30,7 @@ def record(deflected):
 @jax.jit
 def log_likelihood(density, deflected):
     total = 0.0
-    for c, s, o, a, b in zip(*covariances(MODEL, density, deflected, jnp.full(len(deflected.x), MOMENTUM)),
+    for c, s, o, a, b in zip(*covariances(MODEL, density, deflected, jnp.full(len(deflected.length), MOMENTUM)),
                              deflected.angle, deflected.offset, strict=True):  # fmt: skip
         determinant = c * o - s * s
         total += jnp.sum(-0.5 * (a * a * o - 2 * a * b * s + b * b * c) / determinant - 0.5 * jnp.log(determinant))

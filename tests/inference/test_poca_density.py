@@ -18,7 +18,7 @@ SIDE = jnp.linspace(0.0, 1.0, 5)
 
 
 def record(deflected, points):
-    count = len(deflected.x)
+    count = len(deflected.length)
     momentum = Momenta(jnp.full(count, MOMENTUM), jnp.zeros(count))
     return blank_events(jnp.arange(count, dtype=jnp.uint32)).add(deflected).add(points).add(momentum)
 

@@ -202,3 +202,13 @@ def test_single_precision_stays_single():
     assert ms.exit_covariance(moments.A0, moments).angle.dtype == jnp.float32
     assert ms.lynch_dahl_variance(t, t, 3.0).dtype == jnp.float32
     np.testing.assert_allclose(back, t, rtol=1e-5)
+
+
+def test_moments_of_a_piece_are_integrals_and_vanish_with_it():
+    d = np.linspace(0.3, 1.7, 20001)
+    found = ms.piece_moments(jnp.asarray(1.4), jnp.asarray(1.7), jnp.asarray(0.3))
+    for power, value in enumerate(found):
+        assert float(value) == pytest.approx(np.trapezoid(d**power, d), rel=1e-6)
+    far = jnp.linspace(1.0, 300.0, 1000, dtype=jnp.float32)
+    nothing = jax.jit(lambda near, end: ms.piece_moments(near - near, end - near, end - near))(0.1 * far, far)
+    assert all(np.all(np.asarray(value) == 0.0) for value in nothing)

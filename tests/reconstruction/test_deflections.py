@@ -8,6 +8,7 @@ import pytest
 
 from daedalus.events import Tracks
 from daedalus.geometry import Box
+from daedalus.reconstruction.closest_approach import closest_approach
 from daedalus.reconstruction.deflections import box_deflections, deviations
 
 BOX = Box(jnp.array([0.0, 0.0, 0.0]), jnp.array([1.0, 1.0, 1.0]))
@@ -26,7 +27,7 @@ def test_a_straight_track_is_not_deflected_and_its_chord_is_its_path():
     np.testing.assert_allclose(found.angle, 0, atol=1e-12)
     np.testing.assert_allclose(found.offset, 0, atol=1e-12)
     start = [0.3 - 0.05, 0.4 + 0.1, 1.0]
-    np.testing.assert_allclose([found.x[0], found.y[0], found.z[0]], start)
+    np.testing.assert_allclose([found.x[0, 0], found.y[0, 0], found.z[0, 0]], start)
     assert float(found.length[0]) == pytest.approx(np.sqrt(1 + 0.01 + 0.04))
     assert float(found.beyond[0]) == pytest.approx(0.0, abs=1e-12)
     assert bool(found.found[0])
@@ -86,11 +87,34 @@ def test_what_is_missing_flat_or_past_the_box_is_not_found_and_finite():
     assert np.all(np.isfinite(slopes(upper.tx)))
 
 
-def test_derivative():
+def test_the_path_bends_where_the_particle_scattered():
+    """In at the top, turned at (0.5, 0.4, 0.3) in the box, out at the bottom: both legs lie on their lines."""
+    upper = track(0.5 + 0.1 * 1.2, 0.4, 0.1, 0.0, 1.5)
+    lower = track(0.5 - 0.4 * 0.8, 0.4 - 0.3 * 0.8, 0.4, 0.3, -0.5)
+    found = box_deflections(upper, lower, BOX, closest_approach(upper, lower))
+    np.testing.assert_allclose([found.x[:, 0], found.y[:, 0], found.z[:, 0]], [[0.57, 0.5], [0.4, 0.4], [1.0, 0.3]])
+    np.testing.assert_allclose(found.legs[:, 0], [0.7 * np.sqrt(1.01), 0.3 * np.sqrt(1.25)])
+    np.testing.assert_allclose(found.ux[:, 0] / found.uz[:, 0], [0.1, 0.4])
+    np.testing.assert_allclose(found.uy[:, 0] / found.uz[:, 0], [0.0, 0.3], atol=1e-12)
+
+
+@pytest.mark.parametrize(("height", "cut"), [(1.3, 0.0), (-0.2, 1.0)])
+def test_a_point_outside_bends_nothing(height, cut):
+    upper = track(0.5, 0.5, 0.0, 0.0, 1.5)
+    lower = track(0.5 + 0.1 * (height + 0.5), 0.5, -0.1, 0.0, -0.5)
+    found = box_deflections(upper, lower, BOX, closest_approach(upper, lower))
+    straight = box_deflections(upper, lower, BOX)
+    assert float(found.length[0]) == pytest.approx(float(straight.length[0]))
+    assert float(found.legs[0, 0] / found.length[0]) == pytest.approx(cut)
+    np.testing.assert_allclose(found.ux, jnp.broadcast_to(straight.ux, (2, 1)), atol=1e-12)
+
+
+@pytest.mark.parametrize("bent", [False, True])
+def test_derivative(bent):
     def reading(v):
         upper, lower = track(v[0], 0.4, v[1], 0.1, 1.5), track(v[2], 0.45, v[3], 0.12, v[4])
-        found = box_deflections(upper, lower, BOX)
-        terms = (found.angle, found.offset, found.length, found.x, found.ux, found.var_offset, found.beyond)
+        found = box_deflections(upper, lower, BOX, closest_approach(upper, lower) if bent else None)
+        terms = (found.angle, found.offset, found.legs, found.x, found.ux, found.var_offset, found.beyond)
         return sum(jnp.sum((k + 1) * term) for k, term in enumerate(terms))
 
     start = jnp.array([0.4, 0.2, 0.1, 0.25, -0.3])

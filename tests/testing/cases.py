@@ -204,7 +204,8 @@ STAGES = {
     "BoxDeflections": lambda: (
         BoxDeflections(volume().voxels.box),
         stacked(
-            panels(*UPPER), MultipleScattering(volume()), panels(*LOWER), LineFit("upper"), LineFit("lower")
+            panels(*UPPER), MultipleScattering(volume()), panels(*LOWER), LineFit("upper"), LineFit("lower"),
+            ClosestApproach(),
         ),
     ),
     "SkyRays": lambda: (sky_rays(void=True), blank()),

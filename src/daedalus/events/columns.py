@@ -30,7 +30,7 @@ UNITS: dict[str, dict[str, str]] = {  # of the fields of nouns; those of other n
     },
     "Deflections": {
         **_LINE,
-        **{"length": "m", "beyond": "m", "angle": "rad", "offset": "m", "var_angle": "rad2"},
+        **{"legs": "m", "beyond": "m", "angle": "rad", "offset": "m", "var_angle": "rad2"},
         **{"covariance": "rad m", "var_offset": "m2", "found": "1", "probability": "1"},
     },
 }

@@ -23,7 +23,9 @@ class DensityMap(eqx.Module):
             density: expected beforehand [1/m].
             spread: its standard deviation [1/m].
         """
-        share = spread**2 / (spread**2 + self.error**2)  # of the data; zero where they say nothing
+        known = jnp.isfinite(self.error)
+        own = jnp.where(known, self.error, 0.0)
+        share = jnp.where(known, spread**2 / (spread**2 + own**2), 0.0)  # of the data; zero where they say nothing
         return DensityMap(density + share * (self.density - density), spread * jnp.sqrt(1.0 - share))
 
     def radiation_length(self, longest: float = 304.0) -> Float[Array, "*scenario nx ny nz"]:

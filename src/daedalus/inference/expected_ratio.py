@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
@@ -32,10 +33,11 @@ class ExpectedRatio(eqx.Module):
         """The sum over particles [1]."""
         chords, momentum = events[Deflections], events[Momenta].value
         weight = jnp.where(chords.found, events.effective_weight * chords.probability, 0.0)
-        both = [covariances(self.model, density, chords, momentum) for density in (self.true, self.other)]
+        with_map = lambda density: covariances(self.model, density, chords, momentum)
+        both = jax.vmap(with_map)(jnp.stack([self.true, self.other]))  # one walk for both
         total = jnp.zeros_like(weight)
         for axis in (0, 1):
-            (c1, s1, o1), (c0, s0, o0) = ([entry[axis] for entry in each] for each in both)
+            (c1, c0), (s1, s0), (o1, o0) = (entry[:, axis] for entry in both)
             first, second = c1 * o1 - s1 * s1, c0 * o0 - s0 * s0
             safe = jnp.maximum(second, 1e-6 * c0 * o0)  # never below rounding
             trace = (o0 * c1 - 2.0 * s0 * s1 + c0 * o1) / safe

@@ -82,9 +82,10 @@ class PocaDensity(eqx.Module):
         """The probability that a particle's point lies in a piece of its chord [1]."""
         gap = (points.x - chords.x, points.y - chords.y, points.z - chords.z)
         along = gap[0] * chords.ux + gap[1] * chords.uy + gap[2] * chords.uz
-        place = jnp.clip(jnp.where(points.found, along, 0.0), 0.0, chords.length)
+        place = jnp.sum(jnp.clip(jnp.where(points.found, along, 0.0), 0.0, chords.legs), 0)
         if self.shared:
-            steep = jnp.maximum(jnp.abs(chords.uz), 1e-3)
+            drop = jnp.sum(jnp.abs(chords.uz) * chords.legs, 0)
+            steep = jnp.maximum(drop / jnp.maximum(chords.length, 1e-9), 1e-3)
             spread = jnp.clip(points.sigma_z / steep, 1e-4 * chords.length, WIDEST * chords.length)
         else:
             size = jnp.min(jnp.stack([jnp.mean(jnp.diff(e)) for e in (self.voxels.x, self.voxels.y, self.voxels.z)]))

@@ -15,8 +15,9 @@ from daedalus.geometry import Voxels
 from daedalus.gradients.implicit import held_fixed_point
 from daedalus.inference.density_map import DensityMap
 from daedalus.inference.poca_density import density_map
-from daedalus.inference.voxel_paths import Voxel, Weights, chord_moments, piece_weights, unit_variance, voxel_sums
+from daedalus.inference.voxel_paths import Voxel, chord_moments, unit_variance, voxel_sums
 from daedalus.physics.particles import muon
+from daedalus.physics.scattering import Moments, piece_moments
 
 SPARSEST = 1e-4  # inverse radiation length below which no voxel falls, a thirtieth of air's [1/m]
 
@@ -58,7 +59,7 @@ class ScatteringModel(eqx.Module):
         end = chords.length + chords.beyond
 
         def pieces(voxel: Array, near: Array, far: Array) -> dict[str, Array]:
-            path = piece_weights(near, far, end)
+            path = piece_moments(far - near, end - near, end - far)
             slopes, information = zip(*(_piece(path, inverse, unit) for inverse in inverses), strict=True)
             return {
                 "particles": weight * (far > near),
@@ -102,12 +103,12 @@ class _Inverse(NamedTuple):
     b: Array
 
 
-def _piece(path: Weights, inverse: _Inverse, unit: Array) -> tuple[Array, Array]:
+def _piece(path: Moments, inverse: _Inverse, unit: Array) -> tuple[Array, Array]:
     """U (d' S^-1 W S^-1 d - tr S^-1 W) and tr (u S^-1 W)^2 / 2 of a piece of a chord, one projection."""
     p, q, r, a, b = inverse
-    quadratic = a * a * path.W0 + 2.0 * a * b * path.W1 + b * b * path.W2
-    first, second = p * path.W0 + q * path.W1, p * path.W1 + q * path.W2
-    third, fourth = q * path.W0 + r * path.W1, q * path.W1 + r * path.W2
+    quadratic = a * a * path.A0 + 2.0 * a * b * path.A1 + b * b * path.A2
+    first, second = p * path.A0 + q * path.A1, p * path.A1 + q * path.A2
+    third, fourth = q * path.A0 + r * path.A1, q * path.A1 + r * path.A2
     trace = first + fourth
     return unit * (quadratic - trace), 0.5 * unit**2 * (first**2 + 2.0 * second * third + fourth**2)
 

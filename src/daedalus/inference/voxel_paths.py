@@ -1,61 +1,30 @@
-"""Sums along the chords of particles through a grid of voxels, and from the chords into the voxels."""
+"""Sums along the paths of particles through a grid of voxels, and from the paths into the voxels."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
 from daedalus.events import Deflections
 from daedalus.geometry import Voxels, walk
-from daedalus.physics.scattering import highland_variance
+from daedalus.physics.scattering import Moments, highland_variance, piece_moments
 
 THINNEST = 1e-4  # radiation lengths; paths count as no thinner, so that the law's logarithm stays sensible
 
 Voxel = Float[Array, "nx ny nz"]
 
 
-class Moments(NamedTuple):
-    """Thickness of a chord, and the moments of the inverse radiation length about the reference plane.
-
-    Attributes:
-        A0: thickness [radiation lengths].
-        A1: first moment [radiation lengths times m].
-        A2: second moment [radiation lengths times m2].
-    """
-
-    A0: Float[Array, "event"]
-    A1: Float[Array, "event"]
-    A2: Float[Array, "event"]
-
-
-class Weights(NamedTuple):
-    """Integrals of 1, d and d^2 over a piece of a chord, d the distance to the reference plane.
-
-    Attributes:
-        W0: [m]. W1: [m2]. W2: [m3].
-    """
-
-    W0: Float[Array, "event"]
-    W1: Float[Array, "event"]
-    W2: Float[Array, "event"]
-
-
-def piece_weights(near: Array, far: Array, end: Array) -> Weights:
-    """The weights of the piece from near to far [m] of a chord whose reference plane lies at ``end`` [m] along it."""
-    before, after = end - near, end - far
-    return Weights(far - near, 0.5 * (before**2 - after**2), (before**3 - after**3) / 3.0)
-
-
 def chord_moments(density: Voxel, chords: Deflections, voxels: Voxels) -> Moments:
-    """The moments of a map of inverse radiation lengths [1/m] along chords; exact derivative."""
+    """The moments of a map of 1/X0 [1/m] along paths, about their reference planes; exact derivative."""
     table, end = density.ravel(), chords.length + chords.beyond
 
     def step(value: Moments, voxel: Array, near: Array, far: Array) -> Moments:
         power = jnp.take(table, voxel, mode="clip")
-        return Moments(*(a + power * w for a, w in zip(value, piece_weights(near, far, end), strict=True)))
+        return Moments(
+            *(a + power * w for a, w in zip(value, piece_moments(far - near, end - near, end - far), strict=True))
+        )
 
     zero = jnp.zeros_like(chords.length)
     return walked(chords, voxels, step, Moments(zero, zero, zero))
@@ -83,9 +52,23 @@ def voxel_sums(chords: Deflections, voxels: Voxels, pieces: Callable[..., dict[s
 
 
 def walked(chords: Deflections, voxels: Voxels, step: Callable[..., PyTree], initial: PyTree) -> PyTree:
-    """A function folded over the pieces of chords; see `daedalus.geometry.walk`."""
-    position, direction = (chords.x, chords.y, chords.z), (chords.ux, chords.uy, chords.uz)
-    return walk(voxels, position, direction, step=step, initial=initial, length=chords.length, unroll=1)
+    """A function folded over the pieces of all legs of paths; see `daedalus.geometry.walk`.
+
+    Args:
+        chords: the particles' paths.
+        voxels: the grid.
+        step: as for the walk of one line; the ends of a piece are path lengths from the start of the first leg [m].
+        initial: the value before the first piece.
+    """
+    value, before = initial, jnp.zeros_like(chords.length)
+    for leg in range(chords.legs.shape[0]):
+        position, direction = (
+            tuple(getattr(chords, name)[leg] for name in names) for names in ("xyz", ("ux", "uy", "uz"))
+        )
+        later = lambda v, voxel, near, far, start=before: step(v, voxel, start + near, start + far)
+        value = walk(voxels, position, direction, step=later, initial=value, length=chords.legs[leg], unroll=1)
+        before = before + chords.legs[leg]
+    return value
 
 
 def unit_variance(

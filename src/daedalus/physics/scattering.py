@@ -149,6 +149,25 @@ class Moments(NamedTuple):
     A2: Float[Array, "*event"]
 
 
+def piece_moments(
+    length: Float[Array, "*event"], before: Float[Array, "*event"], after: Float[Array, "*event"]
+) -> Moments:
+    """Integrals of 1, d and d^2 over a straight piece, d the distance to a plane across it.
+
+    ``length`` stands as a factor: differences of squares and cubes of large distances would leave their rounding where
+    there is no piece.
+
+    Args:
+        length: of the piece, before - after [m].
+        before: the distance at its beginning [m].
+        after: at its end [m].
+
+    Returns:
+        [m], [m2] and [m3].
+    """
+    return Moments(length, 0.5 * length * (before + after), length * (before**2 + before * after + after**2) / 3.0)
+
+
 def path_moments(
     lengths: Float[Array, "*event segment"],
     inverse_radiation_lengths: Float[Array, "*#event segment"],

@@ -1,30 +1,36 @@
-"""How two tracks of one particle differ across a box: angle and offset in two projections, with their errors."""
+"""How two tracks of one particle differ across a box: angle and offset in two projections, and the way between."""
 
 from __future__ import annotations
 
-from typing import ClassVar, NamedTuple
+from collections.abc import Callable
+from functools import partial
+from typing import Any, ClassVar, NamedTuple
 
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Key
 
 from daedalus.core import Derivative, Stage
-from daedalus.events import Deflections, Events, Tracks
+from daedalus.events import Deflections, Events, Scatterings, Tracks
 from daedalus.geometry import Box, crossing
 
 FLATTEST_SLOPE = 10.0  # tangent of the zenith angle beyond which a track is taken for a bad fit (84 deg) [1]
 VERTICAL = 1e-12  # squared tangent of the zenith angle up to which a track has no azimuth [1]
 SHORTEST_CHORD = 1e-3  # path through a box that counts as one [m]
+SHORTEST_LEG = 1e-5  # leg of it that has a direction [m]
 
 Vector = tuple[Float[Array, "event"], Float[Array, "event"], Float[Array, "event"]]
 
 
 class BoxDeflections(Stage):
-    """The deflections of particles that go down through a box between two tracks.
+    """The deflections of particles that go down through a box between two tracks, whose closest approach is known.
 
-    The chord runs from where the incoming line enters the box to where the outgoing one leaves it; to where the
-    incoming one leaves it, if the outgoing one misses the box. The reference plane is the box's bottom. Deflections
-    of particles without a track, too flat or past the box are not found. The derivative is exact (at fixed faces).
+    The path runs from where the incoming line enters the box to where the outgoing one leaves it; to where the
+    incoming one leaves it, if the outgoing one misses the box. It bends at the point of closest approach where that
+    lies inside. The straight chord would miss what bent the path: in a cubic metre a muon turned by 0.2 rad is 5 cm
+    off it, and of blocks seen for 20 minutes the mean squared error of ln(1/X0 + 3/m) would be 2.3 times larger, in
+    air three times. The reference plane is the box's bottom. Deflections of particles without a track, too flat or
+    past the box are not found. The derivative is exact (at fixed faces).
     """
 
     box: Box
@@ -35,8 +41,8 @@ class BoxDeflections(Stage):
 
     def __call__(self, events: Events, *, key: Key[Array, ""]) -> Events:
         """The events with `Deflections`."""
-        found = box_deflections(events[Tracks, self.incoming], events[Tracks, self.outgoing], self.box)
-        return events.add(found)
+        tracks = events[Tracks, self.incoming], events[Tracks, self.outgoing]
+        return events.add(box_deflections(*tracks, self.box, events[Scatterings]))
 
 
 class Deviation(NamedTuple):
@@ -57,33 +63,25 @@ class Deviation(NamedTuple):
     var_offset: Float[Array, "event"]
 
 
-def box_deflections(incoming: Tracks, outgoing: Tracks, box: Box) -> Deflections:
-    """The deflections of pairs of downward tracks; see `BoxDeflections`."""
+def box_deflections(incoming: Tracks, outgoing: Tracks, box: Box, points: Scatterings | None = None) -> Deflections:
+    """The deflections of pairs of downward tracks; see `BoxDeflections`. Without ``points`` paths are straight."""
     kept = incoming.found & outgoing.found & steep(incoming) & steep(outgoing)
     incoming, outgoing = upright(incoming, kept), upright(outgoing, kept)
     enter, leave = _downwards(incoming, box)
     near, far = _downwards(outgoing, box)
     chord = leave > enter
     start = _at(incoming, jnp.where(chord, enter, 0.0))
-    end = tuple(
-        jnp.where(far > near, out, own)
-        for out, own in zip(_at(outgoing, far), _at(incoming, jnp.where(chord, leave, 1.0)), strict=True)
-    )
-    run = tuple(b - a for a, b in zip(start, end, strict=True))
+    end = _each(partial(jnp.where, far > near), _at(outgoing, far), _at(incoming, jnp.where(chord, leave, 1.0)))
+    run = _each(jnp.subtract, end, start)
     kept = kept & chord & (run[2] < -SHORTEST_CHORD)
-    run = tuple(jnp.where(kept, r, plain) for r, plain in zip(run, (0.0, 0.0, -1.0), strict=True))
-    length = jnp.sqrt(run[0] ** 2 + run[1] ** 2 + run[2] ** 2)
+    run = _each(partial(jnp.where, kept), run, (0.0, 0.0, -1.0))
+    length = jnp.sqrt(_dot(run, run))
+    direction = _each(lambda r: r / length, run)
+    path = _straight(start, direction, length) if points is None else _bent(start, direction, length, points, box)
     pair = [jnp.stack(both) for both in zip(*deviations(incoming, outgoing, box.lower[2]), strict=True)]
     beyond = jnp.maximum(end[2] - box.lower[2], 0.0) * length / jnp.abs(run[2])
-    direction = tuple(r / length for r in run)
     return Deflections(
-        x=start[0],
-        y=start[1],
-        z=start[2],
-        ux=direction[0],
-        uy=direction[1],
-        uz=direction[2],
-        length=length,
+        **path,
         beyond=jnp.where(kept, beyond, 0.0),
         angle=pair[0],
         offset=pair[1],
@@ -93,6 +91,58 @@ def box_deflections(incoming: Tracks, outgoing: Tracks, box: Box) -> Deflections
         found=kept,
         probability=incoming.probability * outgoing.probability,
     )
+
+
+def _straight(start: Vector, direction: Vector, length: Float[Array, "event"]) -> dict[str, Array]:
+    """A path of one leg."""
+    return _path([(start, direction, length)])
+
+
+def _bent(
+    start: Vector, direction: Vector, length: Float[Array, "event"], points: Scatterings, box: Box
+) -> dict[str, Array]:
+    """A path of two legs that meet at the closest approach; on the chord, beside it or at an end, if that is outside.
+
+    For a point outside, or none, the chord is cut in two without a bend, as near to the point as it comes.
+    """
+    place = (points.x, points.y, points.z)
+    gap = _each(lambda p, s: jnp.where(points.found, p - s, 0.0), place, start)
+    along = jnp.where(points.found, _dot(gap, direction), 0.5 * length)
+    inside = points.found & (along > 0.0) & (along < length)
+    for g, s, low, high in zip(gap, start, box.lower, box.upper, strict=True):
+        inside &= (s + g > low) & (s + g < high)
+    cut = jnp.clip(along, 0.0, length)
+    first = _each(lambda g, u: jnp.where(inside, g, cut * u), gap, direction)
+    second = _each(lambda f, u: length * u - f, first, direction)
+    bend = _each(jnp.add, start, first)
+    return _path([(start, *_direction(first, direction)), (bend, *_direction(second, direction))])
+
+
+def _path(legs: list[tuple[Vector, Vector, Float[Array, "event"]]]) -> dict[str, Array]:
+    """Legs (start, direction, length) as fields of `Deflections`."""
+    starts, directions, lengths = zip(*legs, strict=True)
+    stacked = {name: jnp.stack(each) for name, each in zip("xyz", zip(*starts, strict=True), strict=True)}
+    stacked |= {f"u{name}": jnp.stack(each) for name, each in zip("xyz", zip(*directions, strict=True), strict=True)}
+    return stacked | {"legs": jnp.stack(lengths)}
+
+
+def _direction(way: Vector, otherwise: Vector) -> tuple[Vector, Float[Array, "event"]]:
+    """Direction and length of a way; one that is too short to have a direction has another's, and no length."""
+    square = _dot(way, way)
+    long = square > SHORTEST_LEG**2
+    length = jnp.sqrt(jnp.where(long, square, 1.0))
+    direction = _each(lambda w, o: jnp.where(long, w / length, o), way, otherwise)
+    return direction, jnp.where(long, length, 0.0)
+
+
+def _each(function: Callable[..., Array], *vectors: tuple[Any, Any, Any]) -> Vector:
+    """A function of the components of vectors, component by component."""
+    x, y, z = (function(*components) for components in zip(*vectors, strict=True))
+    return x, y, z
+
+
+def _dot(a: Vector, b: Vector) -> Float[Array, "event"]:
+    return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
 
 
 def deviations(incoming: Tracks, outgoing: Tracks, z: Float[Array, ""] | float) -> tuple[Deviation, Deviation]:

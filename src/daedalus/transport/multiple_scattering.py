@@ -19,6 +19,7 @@ from daedalus.physics.scattering import (
     exit_covariance,
     highland_variance,
     lynch_dahl_variance,
+    piece_moments,
     tailed_normal,
 )
 from daedalus.transport.frames import Vector, across, turned
@@ -144,9 +145,8 @@ class MultipleScattering(Stage):
                 later = curve.kinetic(jnp.maximum(reach - opacity, 1e-3 * AT_REST))
                 power = power / (_beta_momentum(kinetic, mass) * _beta_momentum(later, mass))
                 kinetic = later
-            A0 = A0 + power * piece
-            A1 = A1 + power * (before**2 - after**2) / 2.0
-            A2 = A2 + power * (before**3 - after**3) / 3.0
+            own = piece_moments(piece, before, after)
+            A0, A1, A2 = A0 + power * own.A0, A1 + power * own.A1, A2 + power * own.A2
             return total, screening, A0, A1, A2, opacity, kinetic
 
         zero = jnp.zeros_like(length)
