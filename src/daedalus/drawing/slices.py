@@ -32,6 +32,7 @@ def slices_figure(
     levels: Sequence[int] | None = None,
     errors: bool = True,
     scale: LogNorm | None = None,
+    pad: float = 0.02,
 ) -> Figure:
     """Horizontal slices of maps of 1/X0: a column per map, then one per relative error, a row per height.
 
@@ -46,6 +47,7 @@ def slices_figure(
         levels: numbers of the layers; by default three that hold most matter [1].
         errors: whether relative errors are drawn too.
         scale: of the colours.
+        pad: between slices and colour bars; titles of narrow slices need more [widths of the slices].
     """
     true = maps[truth]
     scale = density_scale(true) if scale is None else scale
@@ -67,9 +69,9 @@ def slices_figure(
         axes.set_ylabel("")
     for axes in grid[:-1].flat:
         axes.set_xlabel("")
-    density_bar(figure, grid[:, : len(maps)].ravel().tolist(), scale, location="left" if wrong else "right", pad=0.02)
+    density_bar(figure, grid[:, : len(maps)].ravel().tolist(), scale, location="left" if wrong else "right", pad=pad)
     if wrong:
-        _error_bar(figure, grid[:, len(maps) :].ravel().tolist())
+        _error_bar(figure, grid[:, len(maps) :].ravel().tolist(), pad)
     told = {"thinner than the scale": Patch(fc="white", ec=GREY, lw=0.6)}
     if any(not np.isfinite(each[:, :, layers]).all() for each in maps.values()):
         told["not seen"] = Patch(fc=PALE)
@@ -160,9 +162,9 @@ def _error_norm() -> Normalize:
     return TwoSlopeNorm(0.0, *ERROR_LIMITS)
 
 
-def _error_bar(figure: Figure, axes: Sequence[Axes]) -> None:
+def _error_bar(figure: Figure, axes: Sequence[Axes], pad: float) -> None:
     shown = ScalarMappable(_error_norm(), ERROR_COLOURS)
-    bar = figure.colorbar(shown, ax=axes, extend="both", aspect=30, pad=0.02)
+    bar = figure.colorbar(shown, ax=axes, extend="both", aspect=30, pad=pad)
     bar.set_label("inferred / true - 1 [1], where there is matter")
     bar.ax.yaxis.set_major_locator(FixedLocator([-1.0, -0.5, 0.0, 1.0, 2.0, 3.0]))
     bar.ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:+g}" if value else "0"))

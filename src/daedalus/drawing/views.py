@@ -18,7 +18,7 @@ from daedalus.drawing.palette import CYCLE, DASHES, INK
 from daedalus.drawing.scene import Frame, Scene, alike, frame, length_unit
 from daedalus.geometry import Element
 
-Plane = Literal["xz", "yz", "xy"]
+Plane = Literal["xz", "yz", "xy", "yx"]
 PANEL = 3.35  # width of a view in a figure of views [inch]
 LARGEST = 52.0  # area of the dot of a large angle [pt2]
 LEGEND_LINE = 100  # letters that a line of the legend holds [1]
@@ -37,7 +37,7 @@ _DOT: dict[str, Any] = {"color": "black", "edgecolors": "white", "linewidths": 0
 
 
 def draw_view(axes: Axes, scene: Scene, plane: Plane, *, within: Frame | None = None, to_scale: bool = True) -> None:
-    """Draws one view: "xz" and "yz" are from the side, "xy" is from the top.
+    """Draws one view: "xz" and "yz" are from the side, "xy" and "yx" from the top.
 
     Sensitive elements are bars where they are seen edge-on and outlines where they are seen face-on; bars are never
     thinner than a line. Other elements are filled, later ones above earlier ones.

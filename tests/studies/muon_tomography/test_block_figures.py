@@ -107,7 +107,7 @@ def test_detection_compares_roc_curves_on_the_same_scans():
     truth, read = figures.readings(problem, designs, key=KEY, scans=16)
     assert truth.size == 2
     np.testing.assert_array_equal(truth.present, np.arange(16) % 2 == 0)
-    curve = roc_curve(np.asarray(figures._score(read["human"], truth.size)), truth.present)
+    curve = roc_curve(figures.block_scores(read["human"].maps, truth), truth.present)
     with pytest.MonkeyPatch.context() as short:
         short.setattr(figures, "SCANS", 16)
         drawn = figures.detection_figures(problem, problem.start, problem.references["human_2"], key=KEY)

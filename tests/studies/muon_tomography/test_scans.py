@@ -81,6 +81,14 @@ def test_hidden_blocks_alternate_and_fit():
     assert int(jnp.sum(found.kind[..., 5] == 1)) == 0  # above seven tenths of the height
 
 
+def test_walls_stay_as_they_are():
+    hiding = HiddenBlock((6, 8, 5), 2, 1.0, walls=1)
+    found = jax.vmap(lambda i: hiding(jax.random.fold_in(jax.random.key(0), i), i, 40))(jnp.arange(40))
+    filled = jnp.any((found.kind > 0) | (found.other > 0), 0)
+    assert bool(jnp.all(filled[1:-1, 1:-1, 1:-1]))
+    assert int(jnp.sum(filled)) == 4 * 6 * 3
+
+
 def test_random_blocks_reach_every_place():
     blocks = jax.vmap(lambda key: random_block(key, (5, 5, 5), (2, 2, 2), (3, 3, 3)))(
         jax.random.split(jax.random.key(1), 300)
@@ -121,10 +129,21 @@ def test_targets_from_files(tmp_path):
 def test_the_score_finds_the_densest_place_of_the_size():
     plain = jnp.full((2, 6, 6, 6), 2.0)
     block = plain.at[1, 2:4, 1:3, 3:5].set(50.0)
-    found = block_score(DensityMap(block, block), 2)
+    found = block_score(DensityMap(block, 0.0 * block), 2)
     assert float(found[1]) == pytest.approx(np.log(53.0), abs=0.2)
     assert float(found[0]) < np.log(5.0) + np.log(125) / 4 + 1e-6
     assert np.all(np.isfinite(jax.grad(lambda d: block_score(DensityMap(d, d), 2)[1])(-block)))
+
+
+def test_what_hardly_a_muon_crossed_raises_no_alarm():
+    plain = jnp.full((6, 6, 6), 2.0)
+    noise = plain.at[0, 0, 0].set(1e4)
+    error = jnp.full(plain.shape, 5.0).at[0, 0, 0].set(2e4).at[5, 5, 5].set(jnp.inf)
+    quiet = block_score(DensityMap(plain, error), 2)
+    assert float(block_score(DensityMap(noise, error), 2)) == pytest.approx(float(quiet), abs=0.2)
+    assert float(block_score(DensityMap(noise, 0.0 * error), 2)) > float(quiet) + 2.0
+    slopes = jax.grad(lambda e: block_score(DensityMap(noise, e), 2))(error)
+    assert np.all(np.isfinite(slopes))
 
 
 def events_of(options, flaws=NO_FLAWS, count=400):

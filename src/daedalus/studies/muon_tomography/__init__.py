@@ -24,12 +24,14 @@ STUDY = Study(
             doc="something dense hidden in a steel box between movable hodoscopes",
             problem="daedalus.studies.muon_tomography.cargo.problem:cargo_hodoscopes",
             recipe="daedalus.studies.muon_tomography.cargo.problem:cargo_recipe",
+            figures="daedalus.studies.muon_tomography.cargo.figures:cargo_figures",
             layout="daedalus.studies.muon_tomography.layout:scanner_layout",
         ),
         "walls": Offer(
             doc="walls buried in ten metres of soil",
             problem="daedalus.studies.muon_tomography.walls.problem:walls",
             recipe="daedalus.studies.muon_tomography.walls.problem:walls_recipe",
+            figures="daedalus.studies.muon_tomography.walls.figures:walls_figures",
             layout="daedalus.studies.muon_tomography.layout:scanner_layout",
         ),
         "block_detection": Offer(

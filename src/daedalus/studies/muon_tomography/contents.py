@@ -42,19 +42,23 @@ class HiddenBlock:
         shape: of the grid [voxels].
         size: of the block's sides [voxels].
         cluttered: share of the height with scrap, from below [1].
+        walls: layers on all sides that stay as they are [voxels].
     """
 
     shape: Shape
     size: int
     cluttered: float
+    walls: int = 0
 
     def __call__(self, key: Key[Array, ""], index: Int[Array, ""], count: int) -> Contents:
         """The contents of scenario ``index``."""
         fill, where = jax.random.split(key)
-        low = jnp.arange(self.shape[2]) < round(self.cluttered * self.shape[2])
-        kind = jnp.where(low, random_scrap(fill, self.shape), 0)
+        x, y, z = (count - 2 * self.walls for count in self.shape)
+        low = jnp.arange(z) < round(self.cluttered * z)
+        kind = jnp.where(low, random_scrap(fill, (x, y, z)), 0)
         present, sides = index % 2 == 0, (self.size, self.size, self.size)
-        hiding = jnp.where(random_block(where, self.shape, sides, sides), 3, kind)
+        hiding = jnp.where(random_block(where, (x, y, z), sides, sides), 3, kind)
+        kind, hiding = jnp.pad(kind, self.walls), jnp.pad(hiding, self.walls)
         return Contents(jnp.where(present, hiding, kind), present, jnp.where(present, kind, hiding))
 
 

@@ -20,8 +20,9 @@ from daedalus.studies.muon_tomography.imaging import LEAST_DENSITY, map_passes, 
 from daedalus.studies.muon_tomography.options import MapOptions, ScanOptions
 from daedalus.studies.muon_tomography.scan import Scan
 from daedalus.studies.muon_tomography.target import Target
-from daedalus.units import s
+from daedalus.units import m, s
 
+WIDEST_DENSITY = 600.0 / m  # inverse radiation length beyond which nothing is expected: twice uranium's
 SHARPNESS = 4.0  # of the soft maximum over places [1]
 ENTROPY_SCALE = 0.02  # a change of the cross entropy that matters
 ENTROPY = "cross entropy of the calibrated probability of a block; a guess has 0.69"
@@ -70,8 +71,12 @@ def typical_time(scans: Float[Array, "scenario"], summaries: Summaries, options:
     never sees counts as that. It needs no deflections, so that it varies little, and it falls even where nothing could
     be decided yet.
     """
-    patient = 1.0 / (1.0 / scans + 1.0 / PATIENCE)
-    return jnp.exp(risk(jnp.log(patient), summaries.weight, options.risk, tail=options.tail))
+    return jnp.exp(risk(jnp.log(with_patience(scans)), summaries.weight, options.risk, tail=options.tail))
+
+
+def with_patience(scans: Float[Array, "*scenario"]) -> Float[Array, "*scenario"]:
+    """A time that ends smoothly where patience does [scans]."""
+    return 1.0 / (1.0 / scans + 1.0 / PATIENCE)
 
 
 def detection_passes(
@@ -129,14 +134,15 @@ def block_score(found: DensityMap, size: int) -> Float[Array, "*scenario"]:
     """The soft maximum, over all places of a block of ``size`` voxels a side, of the logarithm of the mean density.
 
     ln sum exp (a x) / a with a = 4, x the logarithm of the density above a floor: the densest place rules, and every
-    place has a derivative.
+    place has a derivative. Voxels are shrunk by a prior as wide as what is looked for may be dense, so that those that
+    hardly a muon crossed, whose noise is larger than any block, raise no alarm: in the cargo, 0.4 instead of 0.1 of the
+    blocks or fewer would be missed at 1 % false alarms without it.
 
     Args:
         found: the maps, scenario first.
         size: of the block [voxels].
     """
-    positive = jnp.maximum(found.density, 0.0)
-    mean = positive
+    mean = jnp.maximum(found.shrunk(LEAST_DENSITY, WIDEST_DENSITY).density, 0.0)
     for axis in (-3, -2, -1):
         count = mean.shape[axis] + 1 - size
         pieces = [jax.lax.slice_in_dim(mean, first, first + count, axis=axis % mean.ndim) for first in range(size)]

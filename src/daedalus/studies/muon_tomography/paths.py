@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -19,6 +19,17 @@ from daedalus.studies.muon_tomography.scanner import FLOOR, RIM, SIDE, TOP
 from daedalus.transport.volume import Volume
 
 PIECES = 20  # of a path within the volume [1]
+
+
+class Heights(NamedTuple):
+    """Where paths bend and end."""
+
+    low: float  # where the lower line begins [m]
+    high: float  # where the upper line ends [m]
+    top: float  # where muons start; they are followed to the ground [m]
+
+
+SCANNER = Heights(FLOOR, RIM, TOP)
 
 
 class Passages(eqx.Module):
@@ -76,17 +87,16 @@ def scanned_volume(problem: Problem, design: Any, truth: Any) -> Volume:
     return found
 
 
-def paths(found: Passages, most: int, *, low: float = FLOOR, high: float = RIM) -> list[Float[np.ndarray, "3 point"]]:
+def paths(found: Passages, most: int, heights: Heights = SCANNER) -> list[Float[np.ndarray, "3 point"]]:
     """The paths of accepted muons from the top to the ground [m]: both fitted lines, joined by a cubic between.
 
     Args:
         found: the passages.
         most: paths at most [1].
-        low: where the lower line begins [m].
-        high: where the upper line ends [m].
+        heights: where they bend and end.
     """
     chosen = np.flatnonzero(found.accepted)[:most]
-    return [_path(np.asarray(found.upper)[:, event], np.asarray(found.lower)[:, event], low, high) for event in chosen]
+    return [_path(np.asarray(found.upper)[:, event], np.asarray(found.lower)[:, event], heights) for event in chosen]
 
 
 def deflection_points(found: Passages, most: int, box: Box | None = None) -> Points:
@@ -104,11 +114,12 @@ def deflection_points(found: Passages, most: int, box: Box | None = None) -> Poi
     return Points(place[:, chosen], np.asarray(found.angle)[chosen])
 
 
-def _path(upper: np.ndarray, lower: np.ndarray, low: float, high: float) -> np.ndarray:
+def _path(upper: np.ndarray, lower: np.ndarray, heights: Heights) -> np.ndarray:
+    low, high, top = heights
     t, height = np.linspace(0.0, 1.0, PIECES), low - high
     at = lambda track, z: track[:2] + track[2:4] * (z - track[4])
     begin, end = at(upper, high)[:, None], at(lower, low)[:, None]
     first, last, rise = upper[2:4, None] * height, lower[2:4, None] * height, end - begin
     curve = begin + t * first + t**2 * (3 * rise - 2 * first - last) + t**3 * (first + last - 2 * rise)
-    across = np.concatenate([at(upper, TOP)[:, None], curve, at(lower, 0.0)[:, None]], 1)
-    return np.concatenate([across, np.concatenate([[TOP], high + height * t, [0.0]])[None]])
+    across = np.concatenate([at(upper, top)[:, None], curve, at(lower, 0.0)[:, None]], 1)
+    return np.concatenate([across, np.concatenate([[top], high + height * t, [0.0]])[None]])

@@ -85,6 +85,8 @@ def cargo_hodoscopes(
         raise ProblemError("the planes of a hodoscope move as one; expected misalignment=0 for cargo_hodoscopes.")
     inserts = cargo_materials(hidden)
     target = target_from_file(volume_file, grid(), inserts, scan) if volume_file else Target(steel_box(), inserts)
+    shape = target.voxels.shape
+    hiding = HiddenBlock(shape, size, 0.0) if volume_file else HiddenBlock(shape, size, FILLED, walls=1)
     score = lambda summaries: block_score(final_map(summaries, target.voxels, mapping), size)
     low, high = (0.0, 0.0, FLOOR), (WIDTH, LENGTH, FLOOR + HEIGHT)
     source = CosmicMuons(ThroughBox(low, high, TOP), scan.flux)
@@ -104,7 +106,7 @@ def cargo_hodoscopes(
         metrics=(*detection_metrics(score), COST),
         source=source,
         scenarios=with_flaws(
-            Scenarios(HiddenBlock(target.voxels.shape, size, 0.0 if volume_file else FILLED), VOLUMES),
+            Scenarios(hiding, VOLUMES),
             4 * PLANES,
             scan,
         ),
@@ -167,9 +169,9 @@ def reference_design(name: str) -> CargoDesign:
 def cargo_recipe(problem: Problem) -> Recipe:
     """How it is best optimised: one start, all parameters together, edges sharpened on the way."""
     steps = {f"{arm}.{axis}": size for arm in ("upper", "lower") for axis, size in
-             (("x", 3 * cm), ("y", 6 * cm), ("z", 1 * cm), ("share", 0.05))}  # fmt: skip
+             (("x", 3 * cm), ("y", 6 * cm), ("z", 2 * cm), ("share", 0.05))}  # fmt: skip
     optimiser = Adam(steps=steps, softness=Geometric(1.0, 0.1))
-    return Recipe(optimiser, rounds=100, events=MUONS, scenarios=VOLUMES, scoring_scenarios=400)
+    return Recipe(optimiser, rounds=150, events=MUONS, scenarios=VOLUMES, scoring_scenarios=400)
 
 
 def _separation(design: CargoDesign) -> Float[Array, ""]:

@@ -98,12 +98,16 @@ def time_objective(scan: ScanOptions, seconds: float) -> Objective:
     """
 
     def time(design: WallsDesign, summaries: Summaries, truths: Scan) -> Float[Array, ""]:
-        rate = summaries["information"] + LEAST_INFORMATION * jnp.eye(2)
-        scans = jax.vmap(lambda each: exposure_for(each, np.array([GROUND_ERROR]), SIGMAS))(rate)
-        return typical_time(scans, summaries, scan) * seconds * s
+        return typical_time(scans_to_find(summaries), summaries, scan) * seconds * s
 
     doc = "of scanning until walls at a known place are a three-sigma effect, geometric mean"
     return Objective("time_to_find", time, "s", 0.03 * seconds * s, doc=doc)
+
+
+def scans_to_find(summaries: Summaries) -> Float[Array, "scenario"]:
+    """The scanning time after which each site's walls are a three-sigma effect [scans]."""
+    rate = summaries["information"] + LEAST_INFORMATION * jnp.eye(2)
+    return jax.vmap(lambda each: exposure_for(each, np.array([GROUND_ERROR]), SIGMAS))(rate)
 
 
 def site() -> Voxels:
