@@ -221,13 +221,13 @@ def cluster_map(record: Events):
 
 
 class Timer(dict):
-    """Seconds of processor by method, compilation left out: the least of several."""
+    """Seconds by method, compilation left out: the least of several."""
 
     def measured(self, name: str, function, *arguments, **options):
         """The result of a function."""
-        begin = time.process_time()
+        begin = time.perf_counter()
         found = jax.block_until_ready(function(*arguments, **options))
-        self[name] = min(self.get(name, np.inf), time.process_time() - begin)
+        self[name] = min(self.get(name, np.inf), time.perf_counter() - begin)
         return found
 
 
@@ -522,6 +522,7 @@ def settings(problem: Problem) -> dict:
         "fit": FIT,
         "fit_of_scans": SHORT_FIT,
         "key": KEY,
+        "device": jax.devices()[0].device_kind,
         "jax": jax.__version__,
     }
 

@@ -116,7 +116,8 @@ def inferred(fields: tuple, depth: float, momentum: float, count: int, loss: flo
     before, after, alive = through(volume, momentum, count, **dict(options))
     end = lines(after, alive & (after.z < 1e-4))
     first = lines(before, alive)
-    chords, points = box_deflections(first, end, volume.voxels.box), closest_approach(first, end)
+    points = closest_approach(first, end)
+    chords = box_deflections(first, end, volume.voxels.box, points)
     return ratios(volume, chords, points, momentum, jnp.ones(count), loss)
 
 
@@ -154,7 +155,8 @@ def exact_ratios(fields: tuple[float, ...], depth: float, momentum: float, root:
     volume, one, zero, both = slab(fields, depth, 1), jnp.ones(2), jnp.zeros(2), jnp.full((2, 2), PERFECT)
     angle, offset = (jnp.stack([row, row]) for row in root)
     place, way = (zero, zero, depth * one), (zero, zero, -one)
-    chords = Deflections(*place, *way, depth * one, zero, angle, offset, both, 0.0 * both, both, one > 0, one)
+    legs = [part[None] for part in (*place, *way, depth * one)]
+    chords = Deflections(*legs, zero, angle, offset, both, 0.0 * both, both, one > 0, one)
     tiny = 1e-6 * one
     points = Scatterings(zero, zero, 0.5 * depth * one, tiny, tiny, tiny, angle[0], tiny, zero, one > 0, one)
     return ratios(volume, chords, points, momentum, one, 0.0)

@@ -5,14 +5,10 @@ The file is made by validation/imaging.py. Without it nothing happens.
 
 from __future__ import annotations
 
-import json
 import math
-from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-PAGE, DATA = HERE / "muon_tomography.md", HERE.parents[1] / "validation" / "imaging.json"
-BEGIN = "<!-- imaging: begin (made by docs/studies/imaging_table.py from validation/imaging.json) -->"
-END = "<!-- imaging: end -->"
+from marked_page import cell, fill, table
+
 METHODS = {
     "poca": "closest approach",
     "shared": "closest approach, shared",
@@ -24,12 +20,6 @@ MINUTES = ("1", "5", "20")
 SIDES = {"2": "20 cm", "1": "10 cm"}
 
 
-def cell(value: float, error: float) -> str:
-    """A value with its standard error, two digits of the error."""
-    digits = max(0, 1 - math.floor(math.log10(error))) if error > 0 else 3
-    return f"{value:.{digits}f} ± {error:.{digits}f}"
-
-
 def percent(ratio: float) -> str:
     """A ratio's distance from one in per cent."""
     return f"{100.0 * (ratio - 1.0):+.2f}"
@@ -38,11 +28,6 @@ def percent(ratio: float) -> str:
 def share(value: list[float]) -> str:
     """A share with its error; with Wilson's interval where the binomial error vanishes."""
     return cell(*value[:2]) if value[1] > 0 else f"{value[0]:.2f} ({value[2]:.3f} to {value[3]:.3f})"
-
-
-def table(head: list[str], rows: list[list[str]]) -> list[str]:
-    """A table in Markdown."""
-    return [f"| {' | '.join(head)} |", "|---" * len(head) + "|", *(f"| {' | '.join(row)} |" for row in rows), ""]
 
 
 def scattering(found: dict) -> list[str]:
@@ -118,7 +103,7 @@ def laws(found: dict) -> list[str]:
 def maps(found: dict, other: dict | None = None) -> list[str]:
     """Errors of maps by exposure and method; ``other`` is that of all muons."""
     head = ["minutes", "method", "error, all voxels", "in matter", "in air", "median abs ln ratio in matter"]
-    head += ["minus shared, paired", "minus all muons, paired" if other else "processor [s]"]
+    head += ["minus shared, paired", "minus all muons, paired" if other else "time [s]"]
     rows = [
         [minutes, title]
         + [cell(*found[minutes][name][key]) for key in ("error", "error_matter", "error_air", "ratio")]
@@ -203,7 +188,7 @@ def text(found: dict) -> str:
         "Errors are mean squares of ln((1/X0 + 3/m) / (true + 3/m)), ± over scenes. Of the likelihood's",
         f"{imaging['scenes']} fits, {ends[0]}, {ends[1]} and {ends[2]} are flagged as converged to 1 % in all voxels;",
         f"a last step of the others changed a voxel by up to {steps[0]}, {steps[1]} and {steps[2]} in ln(1/X0).",
-        "Clusters are calibrated on as many other scenes.",
+        f"Clusters are calibrated on as many other scenes. Times are those of one {found['settings']['device']}.",
         "",
         *maps(imaging),
         "The same with the muons of more than 2 GeV (measured) only:",
@@ -240,16 +225,5 @@ def text(found: dict) -> str:
     return "\n".join(lines).rstrip()
 
 
-def main() -> None:
-    """Replaces what stands between the two marks of the page."""
-    if not DATA.exists():
-        print("validation/imaging.json does not exist; run validation/imaging.py first.")
-        return
-    page = PAGE.read_text(encoding="utf-8")
-    before, after = page.partition(BEGIN)[0], page.partition(END)[2]
-    found = text(json.loads(DATA.read_text(encoding="utf-8")))
-    PAGE.write_text(f"{before}{BEGIN}\n{found}\n{END}{after}", encoding="utf-8")
-
-
 if __name__ == "__main__":
-    main()
+    fill("muon_tomography.md", __file__, {"imaging": ("imaging", text)})

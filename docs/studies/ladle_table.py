@@ -1,18 +1,15 @@
-"""Put the numbers of validation/ladle.json into the ladle's page: python docs/studies/ladle_table.py
+"""Put the numbers of the ladle's searches into its page: python docs/studies/ladle_table.py
 
-The file is made by validation/ladle.py. Without it nothing happens.
+They are those of validation/ladle.json, made by validation/ladle.py, and of validation/ladle_stages.json, made by
+validation/ladle_stages.py. Where a file is missing, its part of the page stays as it is.
 """
 
 from __future__ import annotations
 
-import json
 import math
-from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-PAGE, DATA = HERE / "muon_tomography.md", HERE.parents[1] / "validation" / "ladle.json"
-BEGIN = "<!-- results: begin (made by docs/studies/ladle_table.py from validation/ladle.json) -->"
-END = "<!-- results: end -->"
+from marked_page import fill
+
 LAYOUTS = {
     "initial": "initial",
     "optimised": "optimised",
@@ -22,6 +19,21 @@ LAYOUTS = {
 LEVELS = {"labels": "eight published levels", "uniform": "levels of 55 to 135 cm"}
 ESTIMATES = {"poca": "closest approach", "best": "likelihood"}
 COLUMNS = [(estimate, levels) for levels in LEVELS for estimate in ESTIMATES]
+WAYS = {
+    "one_stage": "one stage",
+    "first_stage": "first of two stages",
+    "by_hand": "the same, x and y set to the centre",
+    "two_stages": "two stages",
+    "polished": "one stage, then heights and shares",
+}
+PAIRS = {
+    "two_stages_minus_one_stage": "two stages minus one",
+    "polished_minus_one_stage": "one stage, then heights and shares, minus one stage",
+    "by_hand_minus_first_stage": "first stage, centred minus as found",
+    "two_stages_minus_by_hand": "second stage, end minus start",
+    "two_stages_minus_human_1": "two stages minus human 1",
+    "two_stages_minus_human_2": "two stages minus human 2",
+}
 
 
 def cell(entry: dict[str, float]) -> str:
@@ -70,16 +82,52 @@ def seeds(found: dict) -> list[str]:
     return rows
 
 
-def main() -> None:
-    """Replaces what stands between the two marks of the page."""
-    if not DATA.exists():
-        print("validation/ladle.json does not exist; run validation/ladle.py first.")
-        return
-    page = PAGE.read_text(encoding="utf-8")
-    before, after = page.partition(BEGIN)[0], page.partition(END)[2]
-    found = text(json.loads(DATA.read_text(encoding="utf-8")))
-    PAGE.write_text(f"{before}{BEGIN}\n{found}\n{END}{after}", encoding="utf-8")
+def stages(found: dict) -> str:
+    """One stage and two in Markdown: layouts, paired differences, search by search, and where the panels stand."""
+    one, first, second = (found["settings"]["rounds"][name] for name in ("one_stage", "first_stage", "second_stage"))
+    rounds = dict(zip(WAYS, (one, first, first, first + second, one + second), strict=True))
+    heads = [f"{ESTIMATES[estimate]}, {LEVELS[levels]}" for estimate, levels in COLUMNS]
+    rows = [f"| mean squared error [cm²] | rounds | {' | '.join(heads)} |", "|---" * (2 + len(heads)) + "|"]
+    for name, title in WAYS.items():
+        cells = [cell(found["scores"][name][e][v]) for e, v in COLUMNS]
+        rows.append(f"| {title} | {rounds[name]} | {' | '.join(cells)} |")
+    for name, title in PAIRS.items():
+        cells = [cell(found["paired_differences"][name][v][e]) for e, v in COLUMNS]
+        rows.append(f"| {title}, paired | | {' | '.join(cells)} |")
+    told = "; ".join(f"{name.replace('_', ' ')} {softness}" for name, softness in found["settings"]["softness"].items())
+    lines = [
+        f"Published comparison, {len(found['seeds'])} seeds, the ladles and muons of the result above;",
+        f"errors include the spread between seeds. Softness: {told}.",
+        "",
+    ]
+    return "\n".join([*lines, *rows, "", *by_seed(found), "", *places(found["panels"])])
+
+
+def by_seed(found: dict) -> list[str]:
+    """Two stages minus one in Markdown, search by search."""
+    differences = found["paired_differences"]["two_stages_minus_one_stage"]["labels"]
+    rows = ["Two stages minus one, paired, eight published levels, cm², search by search:", ""]
+    rows += [f"| seed | {' | '.join(ESTIMATES.values())} |", "|---" * (1 + len(ESTIMATES)) + "|"]
+    for number in range(len(found["seeds"])):
+        each = [differences[e]["by_seed"][number] for e in ESTIMATES]
+        rows.append(f"| {number} | {' | '.join(cell({'value': v, 'error': e}) for v, e in each)} |")
+    return rows
+
+
+def places(panels: dict) -> list[str]:
+    """Sides and heights of the panels of each arm in Markdown, from the largest down, as the range over the seeds."""
+    ways = ("one_stage", "two_stages")
+    rows = ["Sides and heights of the panels of each arm, from the largest down, cm, least to most over the seeds:", ""]
+    rows += [f"| panel | {' | '.join(f'{WAYS[way]}, side | height' for way in ways)} |", "|---" * 5 + "|"]
+    for arm in ("upper", "lower"):
+        ranked = {way: [sorted(each[arm], key=lambda row: -row[1]) for each in panels[way]] for way in ways}
+        for number in range(len(ranked[ways[0]][0])):
+            columns = [[each[number][column] for each in ranked[way]] for way in ways for column in (1, 0)]
+            ends = [(f"{min(values):.0f}", f"{max(values):.0f}") for values in columns]
+            cells = [low if low == high else f"{low} to {high}" for low, high in ends]
+            rows.append(f"| {arm} {number + 1} | {' | '.join(cells)} |")
+    return rows
 
 
 if __name__ == "__main__":
-    main()
+    fill("muon_tomography.md", __file__, {"results": ("ladle", text), "stages": ("ladle_stages", stages)})

@@ -5,14 +5,8 @@ The file is made by validation/muography.py. Without it nothing happens.
 
 from __future__ import annotations
 
-import json
-import math
-from pathlib import Path
+from marked_page import cell, fill, table
 
-HERE = Path(__file__).resolve().parent
-PAGE, DATA = HERE / "muography.md", HERE.parents[1] / "validation" / "muography.json"
-BEGIN = "<!-- results: begin (made by docs/studies/muography_table.py from validation/muography.json) -->"
-END = "<!-- results: end -->"
 DESIGNS = {
     "start": "start: far away on one side",
     "evenly_spaced": "evenly spaced around the hill",
@@ -22,17 +16,6 @@ DESIGNS = {
     "optimised_2": "optimised from the north",
 }
 PUBLISHED = {"heisinger": "Heisinger et al.", "mei_hime": "Mei & Hime"}
-
-
-def cell(value: float, error: float) -> str:
-    """A value with its standard error, two digits of the error."""
-    digits = max(0, 1 - math.floor(math.log10(error))) if error > 0 else 2
-    return f"{value:.{digits}f} ± {error:.{digits}f}"
-
-
-def table(head: list[str], rows: list[list[str]]) -> list[str]:
-    """A table in Markdown."""
-    return [f"| {' | '.join(head)} |", "|---" * len(head) + "|", *(f"| {' | '.join(row)} |" for row in rows), ""]
 
 
 def depth(row: dict) -> str:
@@ -77,16 +60,5 @@ def text(found: dict) -> str:
     return "\n".join([*lines, f"Largest deviation of ranges, 0.1 GeV to 1 TeV: {worst}."])
 
 
-def main() -> None:
-    """Replaces what stands between the two marks of the page."""
-    if not DATA.exists():
-        print("validation/muography.json does not exist; run validation/muography.py first.")
-        return
-    page = PAGE.read_text(encoding="utf-8")
-    before, after = page.partition(BEGIN)[0], page.partition(END)[2]
-    found = text(json.loads(DATA.read_text(encoding="utf-8")))
-    PAGE.write_text(f"{before}{BEGIN}\n{found}\n{END}{after}", encoding="utf-8")
-
-
 if __name__ == "__main__":
-    main()
+    fill("muography.md", __file__, {"results": ("muography", text)})

@@ -69,6 +69,7 @@ def test_every_study_is_registered():
         ("ladder_table.py", "ladder.md"),
         ("studies/ladle_table.py", "studies/muon_tomography.md"),
         ("studies/imaging_table.py", "studies/muon_tomography.md"),
+        ("studies/scanner_table.py", "studies/muon_tomography.md"),
         ("studies/muography_table.py", "studies/muography.md"),
     ],
 )
@@ -77,7 +78,8 @@ def test_tables_of_pages_are_those_of_their_data(script, page, tmp_path):
     here.parent.mkdir(parents=True)
     shutil.copytree(ROOT / "validation", tmp_path / "validation")
     shutil.copy(ROOT / "docs" / page, here)
-    shutil.copy(ROOT / "docs" / script, tmp_path / "docs" / script)
+    for source in (ROOT / "docs" / script).parent.glob("*.py"):
+        shutil.copy(source, (tmp_path / "docs" / script).parent)
     subprocess.run([sys.executable, tmp_path / "docs" / script], check=True)
     again = f"the page's tables are not those of its data: python docs/{script}"
     assert here.read_text(encoding="utf-8") == (ROOT / "docs" / page).read_text(encoding="utf-8"), again
