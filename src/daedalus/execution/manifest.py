@@ -32,7 +32,7 @@ def manifest(
     events: int,
     scenarios: int | None,
     chunk: int,
-    block: int,
+    block: int | None,
 ) -> dict[str, Any]:
     """The manifest of a search that is about to begin.
 
@@ -44,7 +44,7 @@ def manifest(
         events: particles per scenario [1].
         scenarios: scenarios per evaluation [1]; the problem's own number for None.
         chunk: rounds per compiled call [1].
-        block: events in memory at once [1].
+        block: events in memory at once [1]; as many as suit the device by default.
     """
     partition = problem.partition(events, scenarios, block=block)
     return {
