@@ -7,8 +7,7 @@ part again and keeps the others; ``--seconds`` stops between scans, to be taken 
 A (`imaging_laws.py`): laws. B: maps of random blocks in a cubic metre, and blocks of uranium hidden among scrap, after
 1, 5 and 20 minutes of all muons that cross the cubic metre: hard panels, momentum measured to 10 %, energy loss,
 layout human_2. Shorter exposures are the beginnings of longer ones; the methods share the muons. C: coverage of the
-errors the maps claim. Variants: the same after 5 minutes with 2 % of the muons scattered three times more widely, and
-without the muons below 2 GeV.
+errors the maps claim. A variant: the same after 5 minutes with 2 % of the muons scattered three times more widely.
 """
 
 from __future__ import annotations
@@ -64,9 +63,8 @@ METHODS = {
 }
 SIZES, ALARMS, GOAL = (2, 1), (0.01, 0.05), 0.95
 TAIL_MINUTES = 5
-FAST = 2.0  # measured momentum above which muons are fast [GeV]
 VOXELS = cube()
-PARTS = ("laws", "imaging", "detection", "tails", "fast", "curves")
+PARTS = ("laws", "imaging", "detection", "tails", "curves")
 
 
 def main() -> None:
@@ -74,7 +72,6 @@ def main() -> None:
     arguments = parsed()
     report = json.loads(arguments.out.read_text()) if arguments.part and arguments.out.exists() else {}
     parts = {"laws": part_laws, "imaging": part_imaging, "detection": part_detection, "tails": part_tails}
-    parts |= {"fast": part_fast}
     parts |= {} if arguments.quick else {"curves": draw_curves}
     for name, part in parts.items():
         if arguments.part in (None, name):
@@ -133,18 +130,15 @@ class Sample:
         _, self.index, self.nouns = jax.tree.map(lambda *each: np.concatenate(each, -1), *parts)
         self.rate = rate
 
-    def after(self, minutes: float, least: float = 0.0) -> Events:
-        """The record of the muons of the first minutes, padded with events that are not alive.
-
-        Muons of a measured momentum up to ``least`` [GeV] are left out.
-        """
+    def after(self, minutes: float) -> Events:
+        """The record of the muons of the first minutes, padded with events that are not alive."""
         count, room = int(np.sum(self.index < round(60.0 * self.rate * minutes))), ROOM[minutes]
         assert count <= room, f"{count} accepted muons, room for {room}"
         fit = lambda a: jnp.asarray(np.pad(a[..., :count], [(0, 0)] * (a.ndim - 1) + [(0, room - count)], mode="edge"))
         chords, points, momenta = jax.tree.map(fit, self.nouns)
         alive = jnp.arange(room) < count
         record = Events(jnp.arange(room, dtype=jnp.uint32), jnp.ones(room), alive, {})
-        return record.add(chords).add(points).add(momenta).accept(momenta.value > least)
+        return record.add(chords).add(points).add(momenta)
 
 
 _COMPILED: dict[int, object] = {}
@@ -261,10 +255,10 @@ def part_imaging(report: dict, arguments: argparse.Namespace) -> None:
         draw_slices(scenes)
 
 
-def imaged(problem: Problem, arguments: argparse.Namespace, minutes: tuple, least: float = 0.0) -> tuple[dict, list]:
+def imaged(problem: Problem, arguments: argparse.Namespace, minutes: tuple) -> tuple[dict, list]:
     """Figures by exposure and method, and the scenes they are of."""
     count, timers = arguments.scenes, {each: Timer() for each in minutes}
-    scenes = [scene(problem, number, timers, least, fit=number < count) for number in range(2 * count)]
+    scenes = [scene(problem, number, timers, fit=number < count) for number in range(2 * count)]
     result: dict = {}
     for each in minutes:
         rows = [found[each] for found in scenes]
@@ -279,11 +273,11 @@ def imaged(problem: Problem, arguments: argparse.Namespace, minutes: tuple, leas
     }, scenes[:count]
 
 
-def scene(problem: Problem, number: int, timers: dict, least: float, fit: bool) -> dict:
+def scene(problem: Problem, number: int, timers: dict, fit: bool) -> dict:
     """Maps of one scene by exposure, with its truth."""
     sample, found = Sample(problem, number, max(timers)), {}
     for minutes, timer in timers.items():
-        record = sample.after(minutes, least)
+        record = sample.after(minutes)
         each, score, told = maps(record, timer, FIT if fit else None)
         found[minutes] = {
             "truth": true_density(problem, number),
@@ -395,7 +389,7 @@ def part_detection(report: dict, arguments: argparse.Namespace) -> None:
     report["detection"] = {"found": found, "scans": len(scores), "fitted": arguments.fitted}
 
 
-def collected(scores: dict, arguments: argparse.Namespace, minutes: tuple, *, least=0.0, fitted=0, **options) -> None:
+def collected(scores: dict, arguments: argparse.Namespace, minutes: tuple, *, fitted=0, **options) -> None:
     """Scores by scan: an even number 2 k has blocks of both sizes in turn, the odd one after it has none."""
     problems = {size: block_detection(size=size, **options) for size in SIZES}
     begin, timer = time.time(), Timer()
@@ -408,7 +402,7 @@ def collected(scores: dict, arguments: argparse.Namespace, minutes: tuple, *, le
         for size in SIZES if present else SIZES[:1]:
             sample = Sample(problems[size], number, minutes[-1])
             for each in minutes:
-                record = sample.after(each, least)
+                record = sample.after(each)
                 found = maps(record, timer, fit)
                 for scored in (size,) if present else SIZES:
                     row[f"{scored},{each}"] = block_scores(*found[:2], scored)
@@ -450,21 +444,14 @@ def found_by(scores: dict, size: int, name: str, minutes: tuple = MINUTES) -> di
 
 def part_tails(report: dict, arguments: argparse.Namespace) -> None:
     """Maps and detection after 5 minutes with 2 % of the muons scattered three times more widely."""
-    report["tails"] = variant(arguments, (TAIL_MINUTES,), tail_fraction=imaging_laws.TAIL)
-
-
-def part_fast(report: dict, arguments: argparse.Namespace) -> None:
-    """Maps and detection without the muons below 2 GeV."""
-    report["fast"] = variant(arguments, MINUTES, least=FAST, fitted=arguments.fitted)
-
-
-def variant(arguments: argparse.Namespace, minutes: tuple, *, least: float = 0.0, fitted: int = 0, **options) -> dict:
-    """Maps and detection with other muons; the same scenes and random numbers as elsewhere."""
-    found, _ = imaged(x0_imaging(**options), arguments, minutes, least)
+    minutes, tailed = (TAIL_MINUTES,), {"tail_fraction": imaging_laws.TAIL}
     scores: dict = {}
-    collected(scores, arguments, minutes, least=least, fitted=fitted, **options)
-    names = [name for name in METHODS if fitted or name != "likelihood"]
-    return {"imaging": found, "detection": {s: {n: found_by(scores, s, n, minutes) for n in names} for s in SIZES}}
+    collected(scores, arguments, minutes, **tailed)
+    names = [name for name in METHODS if name != "likelihood"]  # which takes too long
+    report["tails"] = {
+        "imaging": imaged(x0_imaging(**tailed), arguments, minutes)[0],
+        "detection": {size: {n: found_by(scores, size, n, minutes) for n in names} for size in SIZES},
+    }
 
 
 # ---------------------------------------------------------------- figures
@@ -477,25 +464,21 @@ def draw_curves(report: dict, arguments: argparse.Namespace) -> None:
     get = lambda found, key: found[key] if key in found else found[str(key)]
     shift = dict(zip(METHODS, np.geomspace(0.92, 1.09, len(METHODS)), strict=True))  # so that bars stand side by side
     minutes = np.array(MINUTES) * float(minute)
-    titles = {"imaging": "maps of blocks, all muons", "fast": "maps of blocks, above 2 GeV"}
+    lines = lambda rows: {METHODS[n]: Exposure(minutes * shift[n], r[:, 0], r[:, 1]) for n, r in rows.items()}
     with styled():
-        figure = Figure(figsize=(12.0, 4.6), layout="constrained")
-        *plots, last = figure.subplots(1, 3)
-        for axes, (part, title) in zip(plots, titles.items(), strict=True):
-            table = report[part]["imaging"] if part == "fast" else report[part]
-            rows = {name: np.array([get(table, m)[name]["error"] for m in MINUTES]) for name in METHODS}
-            lines = {METHODS[n]: Exposure(minutes * shift[n], r[:, 0], r[:, 1]) for n, r in rows.items()}
-            draw_exposure(axes, lines, "squared error of ln(1/X0 + 3/m) [1]")
-            axes.set(title=title, ylim=(0.04, 0.5))
+        figure = Figure(figsize=(9.6, 4.6), layout="constrained")
+        maps_of, found_of = figure.subplots(1, 2)
+        rows = {name: np.array([get(report["imaging"], m)[name]["error"] for m in MINUTES]) for name in METHODS}
+        draw_exposure(maps_of, lines(rows), "squared error of ln(1/X0 + 3/m) [1]")
+        maps_of.set(title="maps of blocks", ylim=(0.03, 0.5))
         found = get(report["detection"]["found"], 1)
         rows = {name: np.array([get(found[name], m)["at_0.05"] for m in MINUTES]) for name in METHODS}
-        lines = {METHODS[n]: Exposure(minutes * shift[n], r[:, 0], r[:, 1]) for n, r in rows.items()}
-        draw_exposure(last, lines, "found at 5 % false alarms [1]", probability=True)
-        last.set_title("10 cm of uranium among scrap, all muons")
-        names = plots[0].get_legend_handles_labels()
-        for axes in (*plots, last):
+        draw_exposure(found_of, lines(rows), "found at 5 % false alarms [1]", probability=True)
+        found_of.set_title("10 cm of uranium among scrap")
+        names = maps_of.get_legend_handles_labels()
+        for axes in (maps_of, found_of):
             axes.get_legend().remove()
-        figure.legend(*names, loc="outside lower center", ncols=6, frameon=False)
+        figure.legend(*names, loc="outside lower center", ncols=3, frameon=False)
         figure.savefig(IMAGES / "imaging_exposure.png")
 
 

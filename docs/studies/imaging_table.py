@@ -100,15 +100,15 @@ def laws(found: dict) -> list[str]:
     return [*lines, *table(head, rows)]
 
 
-def maps(found: dict, other: dict | None = None) -> list[str]:
-    """Errors of maps by exposure and method; ``other`` is that of all muons."""
+def maps(found: dict) -> list[str]:
+    """Errors of maps by exposure and method."""
     head = ["minutes", "method", "error, all voxels", "in matter", "in air", "median abs ln ratio in matter"]
-    head += ["minus shared, paired", "minus all muons, paired" if other else "time [s]"]
+    head += ["minus shared, paired", "time [s]"]
     rows = [
         [minutes, title]
         + [cell(*found[minutes][name][key]) for key in ("error", "error_matter", "error_air", "ratio")]
         + ["" if name == "shared" else cell(*found[minutes][name]["minus_shared"])]
-        + [paired(found[minutes][name], other[minutes][name]) if other else f"{found[minutes][name]['seconds']:.2g}"]
+        + [f"{found[minutes][name]['seconds']:.2g}"]
         for minutes in MINUTES
         for name, title in METHODS.items()
     ]
@@ -175,7 +175,7 @@ def tails(found: dict, plain: dict) -> list[str]:
 def text(found: dict) -> str:
     """The results in Markdown."""
     imaging, blocks = found["imaging"], found["detection"]
-    fast, tail = found["fast"], found["tails"]
+    tail = found["tails"]
     counts = ", ".join(f"{imaging['accepted'][m]:.0f} after {m} min" for m in MINUTES)
     scans = blocks["found"]["2"]["poca"]["20"]["scans"]
     some = blocks["found"]["2"]["likelihood"]["20"]["scans"]
@@ -191,9 +191,6 @@ def text(found: dict) -> str:
         f"Clusters are calibrated on as many other scenes. Times are those of one {found['settings']['device']}.",
         "",
         *maps(imaging),
-        "The same with the muons of more than 2 GeV (measured) only:",
-        "",
-        *maps(fast["imaging"], imaging),
         "Steps of the likelihood from the shared map, all muons of 5 minutes, mean of the first scenes:",
         "",
         *table(
@@ -206,18 +203,12 @@ def text(found: dict) -> str:
         "95 % are found at 1 %, interpolated.",
         "",
         *detection(blocks["found"], "95 % at 1 % [min]"),
-        "The same with the muons of more than 2 GeV only:",
-        "",
-        *detection(fast["detection"], "95 % at 1 % [min]"),
         "**Coverage** of the claimed errors; right ones would have 0.68 and 0.95 of the voxels within one and two,",
         "and 68 % of the pulls within 1. Clusters claim no error.",
         "",
         *coverage(imaging),
-        "With the muons of more than 2 GeV only:",
-        "",
-        *coverage(fast["imaging"]),
-        "**Tails**: 2 % of muons scattered three times more widely, 5 minutes, the same scenes and random numbers, all",
-        "momenta. Maps, then hidden blocks:",
+        "**Tails**: 2 % of muons scattered three times more widely, 5 minutes, the same scenes and random",
+        "numbers. Maps, then hidden blocks:",
         "",
         *tails(tail["imaging"], imaging),
         *detection(tail["detection"], ""),

@@ -146,6 +146,15 @@ def test_a_wrong_gradient_is_found():
         check_gradient(ruler_problem(objectives=(stopped,)), key=KEY, events=20, keys=1)
 
 
+def test_a_bend_within_the_first_step_is_told_from_a_wrong_derivative():
+    start = float(ruler_problem().start.centre)
+    width = float(ruler_problem().space.upper[0] - ruler_problem().space.lower[0])
+    bend = start + 1e-5 * width  # the first step goes twice as far
+    bent = Objective("bent", lambda d, s, t: jnp.abs(d.centre - bend))
+    report = check_gradient(ruler_problem(objectives=(bent,)), key=KEY, events=20, keys=1, names=["centre"])
+    assert (report.relative < 1e-6).all()
+
+
 def test_conformance_of_a_good_and_a_bad_problem():
     verdicts = conformance(ruler_problem())
     assert all(verdict.ok for verdict in verdicts), verdicts
