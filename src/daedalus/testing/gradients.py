@@ -102,12 +102,9 @@ def check_gradient(
     require(np.isfinite(slopes).all(), "the gradient is not finite", "finite numbers", remedy)
     loss = _loss(problem, partition, softness)
     limit = allowed if tolerance is None else tolerance
-    difference = _fourth_order(loss, point, key, chosen, step)
-    for finer in (step / 10, step / 100) if point.cube.dtype == np.float64 else ():
-        off = np.flatnonzero(_relative(slopes[0][chosen], difference) > limit)
-        again = _fourth_order(loss, point, key, [chosen[i] for i in off], finer)
-        nearer = np.abs(again - slopes[0][chosen][off]) < np.abs(difference[off] - slopes[0][chosen][off])
-        difference[off] = np.where(nearer, again, difference[off])
+    finer = (step / 10, step / 100) if point.cube.dtype == np.float64 else ()
+    at = lambda those, size: _fourth_order(loss, point, key, those, size)
+    difference = _refined(at, chosen, slopes[0], (step, *finer), limit)
     bias = np.full(len(chosen), np.nan), np.full(len(chosen), np.nan)
     if real:
         bias = _bias(problem, point, key, partition, slopes=slopes, chosen=chosen, step=real_step)
@@ -135,6 +132,23 @@ def _report(
         bias[0] / scale,
         bias[1] / scale,
     )
+
+
+def _refined(
+    at: Callable[[list[int], float], np.ndarray],
+    chosen: list[int],
+    slope: np.ndarray,
+    steps: tuple[float, ...],
+    limit: float,
+) -> np.ndarray:
+    """Differences ``at(parameters, step)`` of the first step; of finer ones where these come nearer to the slope."""
+    derivative, difference = slope[chosen], at(chosen, steps[0])
+    for finer in steps[1:]:
+        off = np.flatnonzero(_relative(derivative, difference) > limit)
+        again = at([chosen[i] for i in off], finer)
+        nearer = np.abs(again - derivative[off]) < np.abs(difference[off] - derivative[off])
+        difference[off] = np.where(nearer, again, difference[off])
+    return difference
 
 
 def _relative(derivative: np.ndarray, difference: np.ndarray) -> np.ndarray:

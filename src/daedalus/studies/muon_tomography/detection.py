@@ -135,8 +135,8 @@ def block_score(found: DensityMap, size: int) -> Float[Array, "*scenario"]:
 
     ln sum exp (a x) / a with a = 4, x the logarithm of the density above a floor: the densest place rules, and every
     place has a derivative. Voxels are shrunk by a prior as wide as what is looked for may be dense, so that those that
-    hardly a muon crossed, whose noise is larger than any block, raise no alarm: in the cargo, 0.4 instead of 0.1 of the
-    blocks or fewer would be missed at 1 % false alarms without it.
+    hardly a muon crossed, whose noise is larger than any block, raise no alarm: the layout human_1 of block_detection
+    finds 77 instead of 32 % of the blocks at 1 % false alarms.
 
     Args:
         found: the maps, scenario first.
