@@ -43,9 +43,7 @@ def main() -> None:
     report = json.loads(arguments.out.read_text()) if arguments.out.exists() else {}
     write = lambda: arguments.out.write_text(json.dumps(report, indent=1) + "\n")
     report["settings"] = {
-        "device": jax.devices()[0].device_kind,
         "jax": jax.__version__,
-        "scans_scored": arguments.scans,
         "precision": str(jnp.zeros(()).dtype),
     }
     for name in arguments.problems:
@@ -101,6 +99,8 @@ def compared(name: str, searches: dict, arguments: argparse.Namespace) -> dict:
     best = min(ends, key=lambda start: columns[f"from {start}"]["main"].mean())
     own = columns[f"from {best}"]
     result: dict = {
+        "device": jax.devices()[0].device_kind,
+        "scans_scored": arguments.scans,
         "figures": {label: scorer.figures(each) for label, each in columns.items()},
         # of the logarithm of the time, or of the error of a map, paired
         "minus_best": {label: list(averaged(each["main"] - own["main"])) for label, each in columns.items()},

@@ -40,11 +40,10 @@ KINDS = {
 def starts(found: dict) -> str:
     """Where the searches end, and what lies between the ends."""
     rounds = {name: next(iter(found[name]["searches"].values()))["rounds"] for name in HUMANS}
-    told = ", ".join(f"`{name}`: {count}" for name, count in rounds.items())
     lines = [
-        "Three searches each, scored with hard edges on fresh scans that all layouts of a problem share",
-        f"({found['settings']['scans_scored']} of them). Rounds of a search: {told}.",
-        "Starts: the poor layout, the last one by hand, and one drawn at random.",
+        "Three searches each, scored with hard edges on fresh scans that all layouts of a problem share. Starts: the",
+        "poor layout, the last one by hand, and one drawn at random. Rounds of a search, and scans scored:",
+        ", ".join(f"`{name}` {count} and {found[name]['scans_scored']}" for name, count in rounds.items()) + ".",
         "",
         *ends(found),
         "The ends against the best of them on the same scans: the ratio of times (of `x0_imaging` the difference of",
