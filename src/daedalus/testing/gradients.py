@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import equinox as eqx
 import jax
@@ -103,8 +104,8 @@ def check_gradient(
     loss = _loss(problem, partition, softness)
     limit = allowed if tolerance is None else tolerance
     finer = (step / 10, step / 100) if point.cube.dtype == np.float64 else ()
-    at = lambda those, size: _fourth_order(loss, point, key, those, size)
-    difference = _refined(at, chosen, slopes[0], (step, *finer), limit)
+    moved = _moved(loss, point)  # compiled once for all steps
+    difference = _refined(partial(_fourth_order, moved, key), chosen, slopes[0], (step, *finer), limit)
     bias = np.full(len(chosen), np.nan), np.full(len(chosen), np.nan)
     if real:
         bias = _bias(problem, point, key, partition, slopes=slopes, chosen=chosen, step=real_step)
@@ -205,29 +206,29 @@ def _keys(key: Key[Array, ""], count: int) -> list[Key[Array, ""]]:
     return [key, *(jax.random.fold_in(key, number) for number in range(1, count))]
 
 
-def _differences(
-    loss: Callable[[Point, Key[Array, ""]], Array],
-    point: Point,
-    key: Key[Array, ""],
-    chosen: list[int],
-    steps: tuple[float, ...],
-) -> Float[Array, "chosen step"]:
-    """The loss with one parameter at a time moved by the given steps [share of range]."""
+def _moved(loss: Callable[[Point, Key[Array, ""]], Array], point: Point) -> Callable[..., Array]:
+    """A compiled function (number of a parameter, key, steps [share of range]) -> the loss after each step."""
 
     @eqx.filter_jit
-    def moved(number: Array, each: Key[Array, ""]) -> Array:
-        at = lambda step: loss(Point(point.cube.at[number].add(step), point.learned), each)
-        return jnp.stack([at(step) for step in steps]) if len(steps) < 3 else jax.lax.map(at, jnp.asarray(steps))
+    def moved(number: Array, key: Key[Array, ""], steps: Array) -> Array:
+        at = lambda step: loss(Point(point.cube.at[number].add(step), point.learned), key)
+        return jnp.stack([at(step) for step in steps]) if len(steps) < 3 else jax.lax.map(at, steps)
 
-    return jnp.stack([moved(jnp.asarray(i), key) for i in chosen]) if chosen else jnp.zeros((0, len(steps)))
+    return moved
 
 
-def _fourth_order(
-    loss: Callable[[Point, Key[Array, ""]], Array], point: Point, key: Key[Array, ""], chosen: list[int], step: float
-) -> np.ndarray:
+def _differences(
+    moved: Callable[..., Array], key: Key[Array, ""], chosen: list[int], steps: tuple[float, ...]
+) -> Float[Array, "chosen step"]:
+    """The loss with one parameter at a time moved by the given steps [share of range]."""
+    found = [moved(jnp.asarray(i), key, jnp.asarray(steps)) for i in chosen]
+    return jnp.stack(found) if found else jnp.zeros((0, len(steps)))
+
+
+def _fourth_order(moved: Callable[..., Array], key: Key[Array, ""], chosen: list[int], step: float) -> np.ndarray:
     """Central differences of fourth order by one parameter at a time [per range]."""
-    moved = _differences(loss, point, key, chosen, (-2 * step, -step, step, 2 * step))
-    return np.array(moved @ np.array([1, -8, 8, -1]) / (12 * step))
+    found = _differences(moved, key, chosen, (-2 * step, -step, step, 2 * step))
+    return np.array(found @ np.array([1, -8, 8, -1]) / (12 * step))
 
 
 def _bias(
@@ -242,10 +243,10 @@ def _bias(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard error, over keys, of the relaxed gradient minus differences of the real apparatus."""
     inside = Point(jnp.clip(point.cube, step, 1 - step), point.learned)
-    real = _loss(problem, partition, None)
+    real = _moved(_loss(problem, partition, None), inside)
     rows = []
     for each in _keys(key, len(slopes)):
-        behind, ahead = np.asarray(_differences(real, inside, each, chosen, (-step, step))).T
+        behind, ahead = np.asarray(_differences(real, each, chosen, (-step, step))).T
         rows.append((ahead - behind) / (2 * step))
     off = slopes[:, chosen] - np.stack(rows)
     return np.mean(off, 0), np.std(off, 0, ddof=1) / np.sqrt(len(off)) if len(off) > 1 else np.full(len(chosen), np.nan)
