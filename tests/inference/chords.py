@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 
 from daedalus.events import Deflections, Scatterings, normals, uniforms
-from daedalus.inference.voxel_paths import chord_moments, unit_variance
+from daedalus.inference.voxel_paths import moments_along, unit_variance
 from daedalus.physics.particles import muon
 
 MOMENTUM = 4.0  # GeV
@@ -37,7 +37,7 @@ def chords(voxels, count, key=0, slope=0.4):
 def scattered(density, voxels, count, key=0):
     """Chords with angles and offsets drawn from the law of a map of inverse radiation lengths."""
     straight = chords(voxels, count, key)
-    moments = chord_moments(density, straight, voxels)
+    moments = moments_along(density, straight, voxels)
     unit = unit_variance(moments.A0, jnp.full(count, MOMENTUM), mass=muon.mass)
     z = normals(jax.random.key(key + 1), jnp.arange(count, dtype=jnp.uint32), 4).reshape(2, 2, count)
     first = jnp.sqrt(unit * moments.A0)

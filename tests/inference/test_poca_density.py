@@ -10,7 +10,7 @@ from daedalus.events import Momenta, blank_events
 from daedalus.geometry import Voxels
 from daedalus.inference.density_map import DensityMap
 from daedalus.inference.poca_density import PocaDensity, density_map, poca_density_passes
-from daedalus.inference.voxel_paths import chord_moments, unit_variance
+from daedalus.inference.voxel_paths import moments_along, unit_variance
 from daedalus.physics.particles import muon
 from inference.chords import MOMENTUM, chords, closest
 
@@ -33,7 +33,7 @@ def sums(passes, events):
 def exact(density, voxels, count=200):
     """Particles whose squared angles are the law's expectation: noise-free."""
     straight = chords(voxels, count)
-    moments = chord_moments(density, straight, voxels)
+    moments = moments_along(density, straight, voxels)
     unit = unit_variance(moments.A0, jnp.full(count, MOMENTUM), mass=muon.mass)
     square = unit * moments.A0 + straight.var_angle[0]
     return eqx.tree_at(lambda d: d.angle, straight, jnp.sqrt(jnp.stack([square, square])))
@@ -59,7 +59,7 @@ def test_every_deflection_counts_once(shared):
     deflected = exact(jnp.full(voxels.shape, 3.0), voxels)
     events = record(deflected, closest(deflected, 0.3, 0.2))
     found = PocaDensity(voxels, shared, "", weighted=False)(events, {})
-    moments = chord_moments(jnp.full(voxels.shape, 3.0), deflected, voxels)
+    moments = moments_along(jnp.full(voxels.shape, 3.0), deflected, voxels)
     assert float(jnp.sum(found["put"])) == pytest.approx(float(jnp.sum(moments.A0)), rel=1e-9)
     assert float(jnp.sum(found["length"])) == pytest.approx(float(jnp.sum(deflected.length)), rel=1e-9)
 

@@ -7,7 +7,7 @@ import pytest
 
 from daedalus.geometry import Voxels
 from daedalus.inference.scattering_likelihood import ScatteringModel, fitted_map
-from daedalus.inference.voxel_paths import chord_moments, unit_variance
+from daedalus.inference.voxel_paths import moments_along, unit_variance
 from daedalus.physics.particles import muon
 from inference.chords import MOMENTUM, scattered
 
@@ -23,7 +23,7 @@ def data(count, key=0):
 
 
 def log_likelihood(density, chords, momentum, unit):
-    moments = chord_moments(density, chords, VOXELS)
+    moments = moments_along(density, chords, VOXELS)
     total = 0.0
     for axis in (0, 1):
         c, s, o = (unit * m for m in moments)
@@ -37,13 +37,13 @@ def log_likelihood(density, chords, momentum, unit):
 def test_slope_and_information_are_those_of_the_likelihood():
     chords, momentum, weight = data(60)
     density = jnp.exp(0.3 * jax.random.normal(jax.random.key(5), VOXELS.shape)) * 5.0
-    unit = unit_variance(chord_moments(density, chords, VOXELS).A0, momentum, mass=muon.mass)
+    unit = unit_variance(moments_along(density, chords, VOXELS).A0, momentum, mass=muon.mass)
     slope = jax.jit(jax.grad(log_likelihood))(density, chords, momentum, unit)
     found = SUMS(density, chords, momentum, weight)
     np.testing.assert_allclose(0.5 * found["slope"], slope, rtol=1e-8, atol=1e-9)
     many = scattered(density, VOXELS, 20000, 7)
     ones = jnp.ones(20000)
-    unit = unit_variance(chord_moments(density, many, VOXELS).A0, MOMENTUM * ones, mass=muon.mass)
+    unit = unit_variance(moments_along(density, many, VOXELS).A0, MOMENTUM * ones, mass=muon.mass)
     curve = lambda value: log_likelihood(density.at[1, 1, 1].set(value), many, MOMENTUM * ones, unit)
     second = jax.jit(jax.grad(jax.grad(curve)))(density[1, 1, 1])
     expected = SUMS(density, many, MOMENTUM * ones, ones)["information"][1, 1, 1]
@@ -55,7 +55,7 @@ def test_steps_climb():
 
     @jax.jit
     def turn(density):
-        unit = unit_variance(chord_moments(density, chords, VOXELS).A0, momentum, mass=muon.mass)
+        unit = unit_variance(moments_along(density, chords, VOXELS).A0, momentum, mass=muon.mass)
         new = MODEL.stepped(density, MODEL.sums(density, chords, momentum, weight))
         return new, *(log_likelihood(d, chords, momentum, unit) for d in (density, new))
 

@@ -29,9 +29,9 @@ class ContrastInformation(eqx.Module):
 
     def __call__(self, events: Events, earlier: PyTree) -> Float[Array, "2 2"]:
         """The information of strength and logarithm of the density [1]."""
-        chords, momentum = events[Deflections], events[Momenta].value
-        weight = jnp.where(chords.found, events.effective_weight * chords.probability, 0.0)
-        at = lambda density: covariances(self.model, density, chords, momentum)
+        paths, momentum = events[Deflections], events[Momenta].value
+        weight = jnp.where(paths.found, events.effective_weight * paths.probability, 0.0)
+        at = lambda density: covariances(self.model, density, paths, momentum)
         (c, s, o), slopes = jax.vmap(lambda way: jax.jvp(at, (self.other,), (way,)))(
             jnp.stack([self.true - self.other, self.other])
         )

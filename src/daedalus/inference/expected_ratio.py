@@ -9,7 +9,7 @@ from jaxtyping import Array, Float, PyTree
 
 from daedalus.events import Deflections, Events, Momenta
 from daedalus.inference.scattering_likelihood import ScatteringModel
-from daedalus.inference.voxel_paths import Voxel, chord_moments, unit_variance
+from daedalus.inference.voxel_paths import Voxel, moments_along, unit_variance
 
 
 class ExpectedRatio(eqx.Module):
@@ -31,9 +31,9 @@ class ExpectedRatio(eqx.Module):
 
     def __call__(self, events: Events, earlier: PyTree) -> Float[Array, ""]:
         """The sum over particles [1]."""
-        chords, momentum = events[Deflections], events[Momenta].value
-        weight = jnp.where(chords.found, events.effective_weight * chords.probability, 0.0)
-        with_map = lambda density: covariances(self.model, density, chords, momentum)
+        paths, momentum = events[Deflections], events[Momenta].value
+        weight = jnp.where(paths.found, events.effective_weight * paths.probability, 0.0)
+        with_map = lambda density: covariances(self.model, density, paths, momentum)
         both = jax.vmap(with_map)(jnp.stack([self.true, self.other]))  # one walk for both
         total = jnp.zeros_like(weight)
         for axis in (0, 1):
@@ -47,20 +47,20 @@ class ExpectedRatio(eqx.Module):
 
 
 def covariances(
-    model: ScatteringModel, density: Voxel, chords: Deflections, momentum: Float[Array, "event"]
+    model: ScatteringModel, density: Voxel, paths: Deflections, momentum: Float[Array, "event"]
 ) -> tuple[Float[Array, "projection event"], ...]:
     """Variance of the angle [rad2], covariance [rad m] and variance of the offset [m2], of scattering and tracks.
 
     Args:
         model: of the scattering.
         density: the map of inverse radiation lengths [1/m].
-        chords: of the particles.
+        paths: of the particles.
         momentum: before the volume [GeV].
     """
-    moments = chord_moments(density, chords, model.voxels)
+    moments = moments_along(density, paths, model.voxels)
     unit = unit_variance(moments.A0, momentum, mass=model.mass, loss=model.loss)
     return (
-        unit * moments.A0 + chords.var_angle,
-        unit * moments.A1 + chords.covariance,
-        unit * moments.A2 + chords.var_offset,
+        unit * moments.A0 + paths.var_angle,
+        unit * moments.A1 + paths.covariance,
+        unit * moments.A2 + paths.var_offset,
     )

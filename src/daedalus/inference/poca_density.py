@@ -13,14 +13,14 @@ from daedalus.core.pipeline import Summary
 from daedalus.events import Deflections, Events, Momenta, Scatterings
 from daedalus.geometry import Voxels
 from daedalus.inference.density_map import DensityMap
-from daedalus.inference.voxel_paths import Voxel, chord_moments, unit_variance, voxel_sums
+from daedalus.inference.voxel_paths import Voxel, moments_along, unit_variance, voxel_sums
 from daedalus.physics.particles import muon
 from daedalus.physics.scattering import radiation_lengths_from_variance
 
-UNSHARED = 0.25  # spread of a point that is not shared, in units of a chord's way through a voxel: keeps it smooth [1]
+UNSHARED = 0.25  # spread of a point that is not shared, in units of a path's way through a voxel: keeps it smooth [1]
 THIN = 0.1  # thickness that is not told from none when particles are weighed [radiation lengths]
 LEAST_PATH = 1e-9  # weighted path length below which a voxel counts as not crossed: above rounding of its square [m]
-WIDEST = 3.0  # spread beyond which a point may be anywhere, in units of the chord [1]
+WIDEST = 3.0  # spread beyond which a point may be anywhere, in units of the path [1]
 
 
 class PocaDensity(eqx.Module):
@@ -28,19 +28,19 @@ class PocaDensity(eqx.Module):
 
     Each particle's squared deflection, divided by what one radiation length of its path would give,
     s = [(angle_1^2 + angle_2^2) / 2 - errors] / unit variance, is an unbiased estimate of its whole thickness. It is
-    put into the voxel of the particle's chord that holds the point of closest approach (Schultz et al., Nucl. Instrum.
-    Methods A 519 (2004) 687), or, ``shared``, among all voxels of the chord by the probability that the point lies
-    there: Gaussian along the chord, with the point's own uncertainty, cut at the chord's ends. Every deflection
+    put into the voxel of the particle's path that holds the point of closest approach (Schultz et al., Nucl. Instrum.
+    Methods A 519 (2004) 687), or, ``shared``, among all voxels of the path by the probability that the point lies
+    there: Gaussian along the path, with the point's own uncertainty, cut at the path's ends. Every deflection
     counts exactly once, so that sum s / sum of path lengths, the voxel's inverse radiation length, is unbiased in
     sum over voxels; the point's blur remains. The unit variance is the transport's own law with the logarithm of the
-    *total* path, taken along the chord through the map of the pass before.
+    *total* path, taken along the path through the map of the pass before.
 
     The variance of s grows with the square of thickness plus error, so ``weighted`` particles count with its inverse,
     thickness by the map of the pass before: what is thin is then learned from particles that passed nothing thick. Of a
     lead and an iron block in air, seen by 5000 muons, that divides the mean squared error of ln(1/X0 + 3/m) by six and
     takes a quarter off the blurred density of the lead.
 
-    Neighbourhoods are the voxels of one chord, so that time and memory are linear in the number of particles. The
+    Neighbourhoods are the voxels of one path, so that time and memory are linear in the number of particles. The
     derivative with respect to tracks and their errors is exact; a point that is not shared is blurred by a quarter of
     a voxel's path, so that it has one too.
     """
@@ -54,12 +54,12 @@ class PocaDensity(eqx.Module):
 
     def __call__(self, events: Events, earlier: PyTree) -> dict[str, Voxel]:
         """The sums by name: path length [m], thickness put in [1], its square [1]."""
-        chords, points = events[Deflections], events[Scatterings]
-        known = chords.found & points.found
-        momentum, square = events[Momenta].value, 0.5 * jnp.sum(chords.angle**2 - chords.var_angle, 0)
+        paths, points = events[Deflections], events[Scatterings]
+        known = paths.found & points.found
+        momentum, square = events[Momenta].value, 0.5 * jnp.sum(paths.angle**2 - paths.var_angle, 0)
         if self.before:
             density = jnp.maximum(density_map(earlier[self.before]).density, 0.0)
-            thickness = chord_moments(density, chords, self.voxels).A0
+            thickness = moments_along(density, paths, self.voxels).A0
         else:
             beta_momentum = momentum**2 / jnp.sqrt(momentum**2 + self.mass**2)
             thickness = radiation_lengths_from_variance(jnp.maximum(square, 1e-12), beta_momentum)
@@ -67,31 +67,31 @@ class PocaDensity(eqx.Module):
         precision = 1.0
         if self.weighted:
             expected = thickness if self.before else 1.0
-            precision = (THIN / (THIN + expected + 0.5 * jnp.sum(chords.var_angle, 0) / unit)) ** 2
-        weight = jnp.where(known, events.effective_weight * chords.probability * precision, 0.0)
+            precision = (THIN / (THIN + expected + 0.5 * jnp.sum(paths.var_angle, 0) / unit)) ** 2
+        weight = jnp.where(known, events.effective_weight * paths.probability * precision, 0.0)
         put = jnp.where(known, square / unit, 0.0)
-        share = self._share(chords, points)
+        share = self._share(paths, points)
 
         def pieces(voxel: Array, near: Array, far: Array) -> dict[str, Array]:
             own = put * share(near, far)
             return {"length": weight * (far - near), "put": weight * own, "square": (weight * own) ** 2}
 
-        return voxel_sums(chords, self.voxels, pieces)
+        return voxel_sums(paths, self.voxels, pieces)
 
-    def _share(self, chords: Deflections, points: Scatterings):
-        """The probability that a particle's point lies in a piece of its chord [1]."""
-        gap = (points.x - chords.x, points.y - chords.y, points.z - chords.z)
-        along = gap[0] * chords.ux + gap[1] * chords.uy + gap[2] * chords.uz
-        place = jnp.sum(jnp.clip(jnp.where(points.found, along, 0.0), 0.0, chords.legs), 0)
+    def _share(self, paths: Deflections, points: Scatterings):
+        """The probability that a particle's point lies in a piece of its path [1]."""
+        gap = (points.x - paths.x, points.y - paths.y, points.z - paths.z)
+        along = gap[0] * paths.ux + gap[1] * paths.uy + gap[2] * paths.uz
+        place = jnp.sum(jnp.clip(jnp.where(points.found, along, 0.0), 0.0, paths.legs), 0)
         if self.shared:
-            drop = jnp.sum(jnp.abs(chords.uz) * chords.legs, 0)
-            steep = jnp.maximum(drop / jnp.maximum(chords.length, 1e-9), 1e-3)
-            spread = jnp.clip(points.sigma_z / steep, 1e-4 * chords.length, WIDEST * chords.length)
+            drop = jnp.sum(jnp.abs(paths.uz) * paths.legs, 0)
+            steep = jnp.maximum(drop / jnp.maximum(paths.length, 1e-9), 1e-3)
+            spread = jnp.clip(points.sigma_z / steep, 1e-4 * paths.length, WIDEST * paths.length)
         else:
             size = jnp.min(jnp.stack([jnp.mean(jnp.diff(e)) for e in (self.voxels.x, self.voxels.y, self.voxels.z)]))
             spread = UNSHARED * size * jnp.ones_like(place)
         below = lambda path: ndtr((path - place) / spread)
-        total = below(chords.length) - below(jnp.zeros_like(place))
+        total = below(paths.length) - below(jnp.zeros_like(place))
         return lambda near, far: (below(far) - below(near)) / total
 
 

@@ -15,7 +15,7 @@ from daedalus.geometry import Voxels
 from daedalus.gradients.implicit import held_fixed_point
 from daedalus.inference.density_map import DensityMap
 from daedalus.inference.poca_density import density_map
-from daedalus.inference.voxel_paths import Voxel, chord_moments, unit_variance, voxel_sums
+from daedalus.inference.voxel_paths import Voxel, moments_along, unit_variance, voxel_sums
 from daedalus.physics.particles import muon
 from daedalus.physics.scattering import Moments, piece_moments
 
@@ -26,7 +26,7 @@ class ScatteringModel(eqx.Module):
     """How a map of the inverse radiation length becomes a density of angles and offsets.
 
     In each projection (angle, offset) is normal with the covariance u [[A0, A1], [A1, A2]] + that of the tracks, A_k
-    the moments of the map along the chord about the reference plane and u the variance per radiation length by the
+    the moments of the map along the path about the reference plane and u the variance per radiation length by the
     transport's law, the logarithm of the total path.
     """
 
@@ -39,7 +39,7 @@ class ScatteringModel(eqx.Module):
     def sums(
         self,
         density: Voxel,
-        chords: Deflections,
+        paths: Deflections,
         momentum: Float[Array, "event"],
         weight: Float[Array, "event"],
     ) -> dict[str, Voxel]:
@@ -47,16 +47,16 @@ class ScatteringModel(eqx.Module):
 
         Args:
             density: the map so far [1/m].
-            chords: the particles.
+            paths: the particles.
             momentum: before the volume [GeV].
             weight: zero for particles that do not count [1].
         """
-        known = chords.found & (weight > 0)
+        known = paths.found & (weight > 0)
         weight = jnp.where(known, weight, 0.0)
-        moments = chord_moments(density, chords, self.voxels)
+        moments = moments_along(density, paths, self.voxels)
         unit = unit_variance(moments.A0, momentum, mass=self.mass, loss=self.loss)
-        inverses = [self._inverse(moments, unit, chords, axis) for axis in (0, 1)]
-        end = chords.length + chords.beyond
+        inverses = [self._inverse(moments, unit, paths, axis) for axis in (0, 1)]
+        end = paths.length + paths.beyond
 
         def pieces(voxel: Array, near: Array, far: Array) -> dict[str, Array]:
             path = piece_moments(far - near, end - near, end - far)
@@ -67,7 +67,7 @@ class ScatteringModel(eqx.Module):
                 "information": jnp.where(known, weight * sum(information), 0.0),
             }
 
-        return voxel_sums(chords, self.voxels, pieces)
+        return voxel_sums(paths, self.voxels, pieces)
 
     def stepped(self, density: Voxel, sums: dict[str, Voxel]) -> Voxel:
         """The map after one step of expectation and maximisation [1/m].
@@ -82,14 +82,14 @@ class ScatteringModel(eqx.Module):
         mean = (complete + prior * self.prior_density) / (count + prior)
         return jnp.maximum(mean, SPARSEST)
 
-    def _inverse(self, moments, unit: Array, chords: Deflections, axis: int) -> "_Inverse":
+    def _inverse(self, moments, unit: Array, paths: Deflections, axis: int) -> "_Inverse":
         """The inverse covariance of one projection, and its product with the data."""
-        c = unit * moments.A0 + chords.var_angle[axis]
-        s = unit * moments.A1 + chords.covariance[axis]
-        o = unit * moments.A2 + chords.var_offset[axis]
+        c = unit * moments.A0 + paths.var_angle[axis]
+        s = unit * moments.A1 + paths.covariance[axis]
+        o = unit * moments.A2 + paths.var_offset[axis]
         determinant = jnp.maximum(c * o - s * s, 1e-6 * c * o)  # never below rounding
         p, q, r = o / determinant, -s / determinant, c / determinant
-        angle, offset = chords.angle[axis], chords.offset[axis]
+        angle, offset = paths.angle[axis], paths.offset[axis]
         return _Inverse(p, q, r, p * angle + q * offset, q * angle + r * offset)
 
 
@@ -104,7 +104,7 @@ class _Inverse(NamedTuple):
 
 
 def _piece(path: Moments, inverse: _Inverse, unit: Array) -> tuple[Array, Array]:
-    """U (d' S^-1 W S^-1 d - tr S^-1 W) and tr (u S^-1 W)^2 / 2 of a piece of a chord, one projection."""
+    """U (d' S^-1 W S^-1 d - tr S^-1 W) and tr (u S^-1 W)^2 / 2 of a piece of a path, one projection."""
     p, q, r, a, b = inverse
     quadratic = a * a * path.A0 + 2.0 * a * b * path.A1 + b * b * path.A2
     first, second = p * path.A0 + q * path.A1, p * path.A1 + q * path.A2
@@ -122,10 +122,10 @@ class ScatteringStep(eqx.Module):
 
     def __call__(self, events: Events, earlier: PyTree) -> dict[str, Voxel]:
         """The sums by name, and the map they were made with, shared out among the particles."""
-        chords = events[Deflections]
-        weight = events.effective_weight * chords.probability
+        paths = events[Deflections]
+        weight = events.effective_weight * paths.probability
         density = self._start(earlier.get(self.before))
-        sums = self.model.sums(density, chords, events[Momenta].value, weight)
+        sums = self.model.sums(density, paths, events[Momenta].value, weight)
         used = jnp.sum(events.effective_weight)
         return {**sums, "density": used * density, "used": used}
 
@@ -178,7 +178,7 @@ class FittedMap(NamedTuple):
 
 def fitted_map(
     model: ScatteringModel,
-    chords: Deflections,
+    paths: Deflections,
     momentum: Float[Array, "event"],
     weight: Float[Array, "event"],
     *,
@@ -189,19 +189,19 @@ def fitted_map(
     """The map that one step leaves as it is: the maximum of the likelihood (with its prior) of particles in memory.
 
     Two steps are extrapolated at a time (SQUAREM, Varadhan and Roland, Scand. J. Statist. 35 (2008) 335, scheme 3) in
-    the logarithm of the map. The derivative with respect to chords, momenta and weights is that of the fixed point,
+    the logarithm of the map. The derivative with respect to paths, momenta and weights is that of the fixed point,
     from a matrix-free linear solve; zero where the steps have not converged.
 
     Args:
         model: of the scattering.
-        chords: of the particles.
+        paths: of the particles.
         momentum: before the volume [GeV].
         weight: zero for particles that do not count [1].
         start: the first map [1/m]; even by default.
         tolerance: change of a voxel's logarithm that counts as none [1].
         most: steps [1].
     """
-    data = (chords, momentum, weight)
+    data = (paths, momentum, weight)
     if start is None:
         start = jnp.full(model.voxels.shape, 0.3)
 

@@ -16,9 +16,9 @@ THINNEST = 1e-4  # radiation lengths; paths count as no thinner, so that the law
 Voxel = Float[Array, "nx ny nz"]
 
 
-def chord_moments(density: Voxel, chords: Deflections, voxels: Voxels) -> Moments:
+def moments_along(density: Voxel, paths: Deflections, voxels: Voxels) -> Moments:
     """The moments of a map of 1/X0 [1/m] along paths, about their reference planes; exact derivative."""
-    table, end = density.ravel(), chords.length + chords.beyond
+    table, end = density.ravel(), paths.length + paths.beyond
 
     def step(value: Moments, voxel: Array, near: Array, far: Array) -> Moments:
         power = jnp.take(table, voxel, mode="clip")
@@ -26,48 +26,48 @@ def chord_moments(density: Voxel, chords: Deflections, voxels: Voxels) -> Moment
             *(a + power * w for a, w in zip(value, piece_moments(far - near, end - near, end - far), strict=True))
         )
 
-    zero = jnp.zeros_like(chords.length)
-    return walked(chords, voxels, step, Moments(zero, zero, zero))
+    zero = jnp.zeros_like(paths.length)
+    return walked(paths, voxels, step, Moments(zero, zero, zero))
 
 
-def voxel_sums(chords: Deflections, voxels: Voxels, pieces: Callable[..., dict[str, Array]]) -> dict[str, Voxel]:
-    """Sums over particles and voxel by voxel of what ``pieces(voxel, near, far)`` gives for every piece of a chord.
+def voxel_sums(paths: Deflections, voxels: Voxels, pieces: Callable[..., dict[str, Array]]) -> dict[str, Voxel]:
+    """Sums over particles and voxel by voxel of what ``pieces(voxel, near, far)`` gives for every piece of a path.
 
     Args:
-        chords: the particles' chords.
+        paths: the particles' paths.
         voxels: the grid.
         pieces: numbers by name for a piece between two path lengths [m]; must vanish for near = far.
     """
     size = voxels.shape[0] * voxels.shape[1] * voxels.shape[2]
-    nothing = jnp.zeros(size, chords.length.dtype)
+    nothing = jnp.zeros(size, paths.length.dtype)
 
     def step(value: dict[str, Array], voxel: Array, near: Array, far: Array) -> dict[str, Array]:
         found = pieces(voxel, near, far)
         return {name: value[name].at[voxel].add(found[name], mode="drop") for name in value}
 
-    zero = jnp.zeros_like(chords.length)
+    zero = jnp.zeros_like(paths.length)
     names = pieces(jnp.zeros(zero.shape, jnp.int32), zero, zero)
-    sums = walked(chords, voxels, step, dict.fromkeys(names, nothing))
+    sums = walked(paths, voxels, step, dict.fromkeys(names, nothing))
     return {name: total.reshape(voxels.shape) for name, total in sums.items()}
 
 
-def walked(chords: Deflections, voxels: Voxels, step: Callable[..., PyTree], initial: PyTree) -> PyTree:
+def walked(paths: Deflections, voxels: Voxels, step: Callable[..., PyTree], initial: PyTree) -> PyTree:
     """A function folded over the pieces of all legs of paths; see `daedalus.geometry.walk`.
 
     Args:
-        chords: the particles' paths.
+        paths: the particles' paths.
         voxels: the grid.
         step: as for the walk of one line; the ends of a piece are path lengths from the start of the first leg [m].
         initial: the value before the first piece.
     """
-    value, before = initial, jnp.zeros_like(chords.length)
-    for leg in range(chords.legs.shape[0]):
+    value, before = initial, jnp.zeros_like(paths.length)
+    for leg in range(paths.legs.shape[0]):
         position, direction = (
-            tuple(getattr(chords, name)[leg] for name in names) for names in ("xyz", ("ux", "uy", "uz"))
+            tuple(getattr(paths, name)[leg] for name in names) for names in ("xyz", ("ux", "uy", "uz"))
         )
         later = lambda v, voxel, near, far, start=before: step(v, voxel, start + near, start + far)
-        value = walk(voxels, position, direction, step=later, initial=value, length=chords.legs[leg], unroll=1)
-        before = before + chords.legs[leg]
+        value = walk(voxels, position, direction, step=later, initial=value, length=paths.legs[leg], unroll=1)
+        before = before + paths.legs[leg]
     return value
 
 
