@@ -1,4 +1,4 @@
-"""The command line in this process, with a study of somebody else's installed beside Daedalus."""
+"""The command line in this process, with studies of somebody else's installed beside Daedalus."""
 
 import importlib
 import shutil
@@ -10,15 +10,16 @@ import pytest
 
 from daedalus.app.main import main
 
-STUDY = Path(__file__).with_name("dartboard.py")
-ENTRY = "[daedalus.studies]\ndartboard = dartboard:STUDY\n"
+STUDIES = ("dartboard", "curve")
+ENTRY = "[daedalus.studies]\n" + "".join(f"{name} = {name}:STUDY\n" for name in STUDIES)
 
 
 @pytest.fixture(scope="session")
 def elsewhere(tmp_path_factory):
-    """A folder of installed packages that holds the study "dartboard" as a distribution of its own."""
+    """A folder of installed packages that holds the studies as a distribution of their own."""
     site = tmp_path_factory.mktemp("site")
-    shutil.copy(STUDY, site / "dartboard.py")
+    for name in STUDIES:
+        shutil.copy(Path(__file__).with_name(f"{name}.py"), site / f"{name}.py")
     info = site / "dartboard-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: dartboard\nVersion: 1.0\n")
@@ -27,7 +28,8 @@ def elsewhere(tmp_path_factory):
     importlib.invalidate_caches()
     yield site
     sys.path.remove(str(site))
-    sys.modules.pop("dartboard", None)
+    for name in STUDIES:
+        sys.modules.pop(name, None)
 
 
 @pytest.fixture

@@ -1,11 +1,14 @@
 """Histories: a table that shows itself, becomes a frame, and gives its designs back."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 from core.toys import ruler_problem
 from daedalus.core import History
-from daedalus.errors import RunError
+from daedalus.core.leaves import learned_from, leaves_of
+from daedalus.errors import DesignError, RunError
 
 
 def table():
@@ -38,9 +41,47 @@ def test_unknown_column():
 def test_a_row_and_its_design():
     assert table().row(1)["loss"] == 1.0
     problem = ruler_problem()
-    design = table().design(problem, 2)
-    assert float(design.centre) == pytest.approx(2.0)
-    assert np.allclose(design.width, [0.8, 1.3])
+    hardware = table().hardware(problem, 2)
+    assert float(hardware.centre) == pytest.approx(2.0)
+    assert np.allclose(hardware.width, [0.8, 1.3])
+    assert hardware.offset["a"].tolist() == [0.3, -0.2]  # the start's
+
+
+def test_a_design_has_the_leaves_that_are_kept_of_its_row():
+    problem, kept = ruler_problem(), {0: {"offset['a']": np.array([0.7, 0.6])}, 1: {"offset['a']": np.zeros(3)}}
+    columns = table().columns | {"signal": np.ones(3)}
+    history = History(columns, kept).extended(columns)
+    for number in (0, -6):
+        design = history.design(problem, number)
+        assert design.offset["a"].tolist() == [0.7, 0.6]
+        assert float(design.centre) == 0.0
+    with pytest.raises(RunError, match=r"row 5 are not kept.* 0, 1\. Take one of these"):
+        history.design(problem, -1)
+    with pytest.raises(DesignError, match=r"offset\['a'\] of shape \(3,\), expected \(2,\)"):
+        history.design(problem, 1)
+    with pytest.raises(RunError, match=r"row 2 are not kept.* none"):
+        History(columns).design(problem, 2)
+    assert table().design(problem, 2).offset["a"].tolist() == [0.3, -0.2]  # without gradients nothing is learned
+
+
+def test_the_best_row_is_one_whose_leaves_are_kept():
+    history = dataclasses.replace(table(), learned={0: {}, 1: {}})
+    assert history.complete.tolist() == [True, True, False]
+    assert history.best_row() == 0
+    assert table().complete.all()
+
+
+def test_learned_leaves_are_named_and_given_back():
+    point = ruler_problem().space.point(ruler_problem().start)
+    leaves = leaves_of(point.learned)
+    assert list(leaves) == ["offset['a']"]
+    again = learned_from({"offset['a']": np.array([1, 2], np.float32)}, point.learned)
+    assert again.offset["a"].tolist() == [1, 2]
+    assert again.offset["a"].dtype == point.learned.offset["a"].dtype
+    with pytest.raises(DesignError, match=r"\['b'\] of shape none, expected"):
+        learned_from({}, {"b": np.zeros(2)})
+    with pytest.raises(DesignError, match=r"c of shape \(2,\), expected none"):
+        learned_from({"c": np.zeros(2)}, {})
 
 
 def test_it_becomes_a_pandas_frame():

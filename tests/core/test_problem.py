@@ -1,6 +1,5 @@
 """Problems: blocks, errors, gradients, empty scenarios."""
 
-import dataclasses
 import os
 import subprocess
 import sys
@@ -236,15 +235,6 @@ def test_flags_are_united():
     chain = Pipeline([Source(jnp.zeros(())), Shutter(jnp.ones(()))], {"first": first})
     assert chain.derivative == Derivative.NONE
     assert build(ruler(), jnp.zeros(())).derivative == Derivative.EXACT
-
-
-def test_the_first_non_finite_stage_is_named():
-    chain = lambda design, truth: Pipeline(
-        [Source(truth), Window(design.centre, 0 * design.width[0] + jnp.nan)], {"first": first}
-    )
-    problem = dataclasses.replace(ruler_problem(objectives=OBJECTIVES[:1]), build=chain)
-    assert problem.first_non_finite(problem.start, key=KEY, events=5, softness=None) == "window"
-    assert int(problem.evaluate(problem.start, key=KEY).status) == Status.FAILED
 
 
 def test_evaluations_repeat():

@@ -120,6 +120,18 @@ def test_projection():
     assert projected(slope, cube).tolist() == [0.0, -1.0, 1.0, 0.0, 1.0]
 
 
+@pytest.mark.parametrize("method", [Adam, SGD])
+def test_the_rate_of_learned_leaves_follows_the_schedule(method):
+    still = {"momentum": 0.0} if method is SGD else {}
+    method = method(learned_rate=0.3, schedule=Geometric(1.0, 0.25), **still)
+    state, places = method.init(SPACE, SPACE.point(SPACE.template), key=KEY, rounds=3), []
+    for _ in range(4):
+        asked = method.ask(state, key=KEY)
+        places.append(jax.tree.leaves(asked.points.learned)[0].item())
+        state = method.tell(state, asked, told([0.0, 0, 0], learned_slope=1.0))
+    assert np.diff(places) == pytest.approx([-0.3, -0.15, -0.075], abs=1e-6)
+
+
 def test_learned_leaves_have_their_own_rate():
     method = Adam(learned_rate=0.3, **FLAT)
     state = method.init(SPACE, SPACE.point(SPACE.template), key=KEY, rounds=3)

@@ -15,6 +15,7 @@ import jax
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_num_cpu_devices", int(sys.argv[1]))
 sys.path[:0] = {paths!r}
+from app import curve
 from core.toys import OBJECTIVES, ruler_problem
 from daedalus.optimisers import optimiser
 from daedalus.search import optimise
@@ -27,6 +28,9 @@ for name, options, events, scenarios in {cases!r}:
                        scenarios=scenarios, chunk=2)
     found[name] = {{column: history[column].tolist() for column in ("loss", "loss_error", "centre [m]", "accepted")}}
     found[name]["by_design"] = shares_designs(problem.partition(events, scenarios), len(history) // 3)
+for name, problem in {{"fit": curve.fit(scenarios=2), "sensor": curve.sensor()}}.items():
+    history = optimise(problem, optimiser("sgd"), key=jax.random.key(9), rounds=5, events=37, chunk=2, block=8)
+    found[name] = {{leaf: values.tolist() for leaf, values in history.learned[4].items()}}
 print(json.dumps(found))
 """
 CASES = [
@@ -35,6 +39,7 @@ CASES = [
     ("random", {"batch": 5}, 3, 1),  # three parts, five designs
     ("lbfgs", {"starts": 3}, 1, 1),  # one part
 ]
+LEARNED = ("fit", "sensor")  # searches whose network, after some rounds, tells of all gradients before
 
 
 def found_with(devices):
@@ -59,7 +64,10 @@ def test_devices_change_nothing_but_the_rounding_of_sums(devices, alone):
         for column, values in alone[name].items():
             if column != "by_design":
                 np.testing.assert_allclose(found[name][column], values, rtol=1e-9, err_msg=f"{name} {column}")
-    by_design = {name for name in found if found[name]["by_design"]}
+    for name in LEARNED:
+        for leaf, values in alone[name].items():
+            np.testing.assert_allclose(found[name][leaf], values, rtol=1e-9, atol=1e-12, err_msg=f"{name} {leaf}")
+    by_design = {name for name, *_ in CASES if found[name]["by_design"]}
     assert by_design == {3: {"cmaes", "lbfgs"}, 8: {"random", "lbfgs"}}[devices]
 
 

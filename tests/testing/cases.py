@@ -9,6 +9,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 
@@ -27,6 +28,8 @@ from daedalus.detectors.strips import StripPlanes
 from daedalus.events import Events, Particles, blank_events, uniforms
 from daedalus.geometry.solids import Cone, Ellipsoid
 from daedalus.geometry.voxels import Voxels
+from daedalus.inference.binning import IntervalBins, SoftmaxBins
+from daedalus.inference.neural_summary import LABEL, NeuralSummary, dense_network
 from daedalus.optimisers import SGD, Adam, ErrorNorm, GlobalNorm, OneCycle, RandomSearch, WarmUp, optimiser
 from daedalus.physics.flux import Guan2015, ShuklaSankrith2016
 from daedalus.physics.particles import pion
@@ -42,6 +45,10 @@ from daedalus.sources import CosmicMuons, HorizontalWindow, MuonFile
 from daedalus.sources.beam import Beam
 from daedalus.sources.electrons import Electrons
 from daedalus.sources.spectrum_variation import FluxRatio, SpectrumTilt
+from daedalus.studies.binned_analysis.blobs.problem import MEANS
+from daedalus.studies.binned_analysis.blobs.source import Blobs
+from daedalus.studies.binned_analysis.inferno.source import SignalAndBackground
+from daedalus.studies.binned_analysis.selection.source import PeakOnSlope
 from daedalus.studies.muography.crossing import RockCrossing
 from daedalus.studies.muography.rays import SkyRays
 from daedalus.studies.test_functions.hump import Mixture, UniformComponents
@@ -156,6 +163,27 @@ def rock_crossing(*, void: bool) -> RockCrossing:
     return RockCrossing(rays.place, hill, rays.void, (0.0, 0.0), jnp.asarray(0.4), transmission, 2.2, -1.0)
 
 
+def neural_summary() -> NeuralSummary:
+    """A network without kinks, whose derivative finite differences can tell."""
+    network = dense_network(3, 4, width=8, key=jax.random.key(8))
+    return NeuralSummary(eqx.tree_at(lambda each: each.activation, network, jnp.tanh), (0, 1, 2))
+
+
+def signal_and_background() -> Events:
+    """Two processes, observed."""
+    return SignalAndBackground(jnp.asarray(0.1), jnp.asarray(3.0))(blank(), key=jax.random.key(7))
+
+
+def summarised() -> Events:
+    """Two processes, observed and summarised in four numbers."""
+    return neural_summary()(signal_and_background(), key=jax.random.key(7))
+
+
+def intervals() -> IntervalBins:
+    """Three bins of one of these numbers."""
+    return IntervalBins(jnp.array([-1.0, 0.0, 0.5, 2.0]), jnp.asarray(0.3), row=2, source=LABEL)
+
+
 STAGES = {
     "Beam": lambda: (Beam(jnp.asarray(2.0), jnp.asarray(3e-3), jnp.asarray(1e-2)), blank()),
     "Beam, quasi-random": lambda: (Beam(jnp.asarray(2.0), jnp.asarray(3e-3), jnp.asarray(1e-2), quasi=True), blank()),
@@ -211,6 +239,15 @@ STAGES = {
     "SkyRays": lambda: (sky_rays(void=True), blank()),
     "RockCrossing": lambda: (rock_crossing(void=True), sky_rays(void=True)(blank(), key=jax.random.key(5))),
     "RockCrossing, halves": lambda: (rock_crossing(void=False), sky_rays(void=False)(blank(), key=jax.random.key(5))),
+    "SignalAndBackground": lambda: (SignalAndBackground(jnp.asarray(0.1), jnp.asarray(3.0)), blank()),
+    "Blobs": lambda: (Blobs(MEANS["demo"]), blank()),
+    "Blobs, fixed sample": lambda: (Blobs(MEANS["demo"], 7).softened(1.0), blank()),
+    "PeakOnSlope": lambda: (PeakOnSlope(0.1), blank()),
+    "NeuralSummary": lambda: (neural_summary(), signal_and_background()),
+    "IntervalBins": lambda: (intervals(), summarised()),
+    "IntervalBins, soft": lambda: (intervals().softened(1.0), summarised()),
+    "SoftmaxBins": lambda: (SoftmaxBins(source=LABEL), summarised()),
+    "SoftmaxBins, soft": lambda: (SoftmaxBins(source=LABEL).softened(jnp.asarray(2.0)), summarised()),
     "UniformComponents": lambda: (UniformComponents(), blank()),
     "Mixture": lambda: (Mixture(jnp.array([1.2, -0.7])), stacked(UniformComponents())),
     "Mixture, marginal": lambda: (Mixture(jnp.array([1.2, -0.7]), "marginal"), stacked(UniformComponents())),

@@ -20,7 +20,7 @@ from daedalus.app.screen import messages, output, remark, with_error
 from daedalus.app.task import Task, task
 from daedalus.core import Problem
 from daedalus.drawing.palette import BLUE, GREEN, GREY, VERMILION
-from daedalus.errors import DesignError, ProblemError
+from daedalus.errors import DesignError, OptimiserError, ProblemError
 from daedalus.execution.files import json_text, replacing, write_text
 from daedalus.search.derivatives import Comparison, Verdict, check_derivatives
 
@@ -56,11 +56,17 @@ def check(
 
     Raises:
         ProblemError: with ``strict``, a derivative that is wrong or zero.
+        OptimiserError: no parameter is free.
         DesignError: an unknown parameter.
     """
     given = Configuration(name, options=parsed(settings)).changed(**values)
     prepare(given.precision)
     found = task(given)
+    if found.problem.space.size == 0:
+        raise OptimiserError(
+            f"{name} has no free parameter to check; expected one. The derivative by learned leaves is held against "
+            f"finite differences by `daedalus conformance {name}`."
+        )
     key = jax.random.key(given.seed)
     with messages().status("measuring derivatives ..."):
         rows = check_derivatives(

@@ -16,6 +16,7 @@ from daedalus.app.screen import remark, with_error
 from daedalus.app.task import Task, task
 from daedalus.errors import RunError
 from daedalus.execution import RunFolder, read_design, read_history
+from daedalus.execution.design_file import LEAVES
 from daedalus.execution.files import read_json, write_text
 from daedalus.execution.run_folder import ANIMATION, CONFIGURATION, DESIGN, FIGURES, HISTORY, REPORT, START
 
@@ -99,7 +100,8 @@ def write_report(folder: RunFolder) -> None:
         parts.append(_animation())
     parts += _designs(folder)
     parts.append(_section("How it was made", _facts(noted)))
-    files = (HISTORY, CONFIGURATION, "manifest.json", DESIGN, START, "result.json")
+    leaves = [Path(name).with_suffix(LEAVES).name for name in (DESIGN, START)]
+    files = (HISTORY, CONFIGURATION, "manifest.json", DESIGN, START, *leaves, "result.json")
     links = (f'<a href="{name}">{name}</a>' for name in files if (folder.path / name).exists())
     parts.append(f"<p>Files: {', '.join(links)}. Repeat: <code>daedalus rerun {escape(folder.path.name)}</code></p>")
     subtitle = f"version {noted.get('problem_version')} · {noted.get('status')} · {noted.get('started_at')}"
@@ -138,9 +140,16 @@ def _animation() -> str:
 def _designs(folder: RunFolder) -> list[str]:
     if not (folder.path / DESIGN).exists() or not (folder.path / START).exists():
         return []
-    before, after = (read_json(folder.path / name)["parameters"] for name in (START, DESIGN))
-    rows = [[n, f"{before[n]['value']:.6g}", f"{line['value']:.6g}", line["unit"]] for n, line in after.items()]
-    return [_section("Design", _table(["parameter", "start", "optimised", "unit"], rows, best=2))]
+    before, after = (read_json(folder.path / name) for name in (START, DESIGN))
+    first = before["parameters"]
+    rows = [
+        [name, f"{first[name]['value']:.6g}", f"{line['value']:.6g}", line["unit"]]
+        for name, line in after["parameters"].items()
+    ]
+    learned = after.get("learned")
+    note = f"<p>Learned: {learned['numbers']} numbers, in {escape(learned['file'])}.</p>" if learned else ""
+    table = _table(["parameter", "start", "optimised", "unit"], rows, best=2) if rows else ""
+    return [_section("Design", table + note)]
 
 
 def _facts(noted: Mapping[str, Any]) -> str:
@@ -148,6 +157,7 @@ def _facts(noted: Mapping[str, Any]) -> str:
     lines = {
         "search": f"{noted.get('rounds')} rounds, {noted.get('starts')} starts, {noted.get('optimiser')}",
         "events": f"{partition.get('scenarios')} scenarios of {partition.get('events')} particles",
+        "moved": f"{noted.get('parameters', '?')} parameters, {noted.get('learned_numbers', 0)} learned numbers",
         "physics on": ", ".join(noted.get("physics", [])) or "nothing declared",
         "seed and precision": f"{noted.get('seed')}, {noted.get('precision')}",
         "device": f"{device.get('count')} x {device.get('kind')} ({device.get('platform')})",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Iterator, Sequence
 
 import jax
 import numpy as np
@@ -14,7 +15,8 @@ from daedalus.app.device import prepare
 from daedalus.app.options import settings
 from daedalus.app.screen import output
 from daedalus.app.task import Task, task
-from daedalus.core import Constraint, Derivative, Entry, Objective, Problem
+from daedalus.core import Constraint, Derivative, Design, Entry, Objective, Problem
+from daedalus.core.leaves import leaves_of
 from daedalus.units import unit
 
 
@@ -25,7 +27,8 @@ def show_sheet(name: str, texts: Sequence[str]) -> None:
     console = output()
     console.print(f"[bold]{name}[/], version {found.problem.version}")
     console.print(found.problem.doc or found.offer.doc, markup=False)
-    for print_part in (_parameters, _chain, _figures, _rest):
+    parts = (_parameters, *([_learned] if found.problem.space.learned_size else []), _chain, _figures, _rest)
+    for print_part in parts:
         console.print()
         print_part(console, found)
 
@@ -40,6 +43,26 @@ def _table(title: str, *columns: str) -> Table:
     for column in columns:
         table.add_column(column, overflow="fold")
     return table
+
+
+def _learned(console: Console, found: Task) -> None:
+    space, start = found.problem.space, found.problem.start
+    leaves = leaves_of(space.point(start).learned)
+    table = _table(f"learned ({space.learned_size} numbers)", "name", "arrays", "numbers", "meaning")
+    for name, meaning in _learned_fields(start):
+        sizes = [np.size(leaf) for path, leaf in leaves.items() if path.startswith(name)]
+        table.add_row(name, str(len(sizes)), str(sum(sizes)), meaning)
+    console.print(table)
+
+
+def _learned_fields(design: Design, prefix: str = "") -> Iterator[tuple[str, str]]:
+    """The names and meanings of the fields that are learned, nested designs included."""
+    for item in dataclasses.fields(design):
+        value = getattr(design, item.name)
+        if "learned" in item.metadata:
+            yield prefix + item.name, item.metadata["learned"]
+        elif isinstance(value, Design):
+            yield from _learned_fields(value, f"{prefix}{item.name}.")
 
 
 def _parameters(console: Console, found: Task) -> None:

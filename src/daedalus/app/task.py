@@ -91,6 +91,7 @@ def facts_of(found: Task, *, calls: int | None = None) -> Facts:
         gradient_seconds=told.gradient_seconds,
         objectives=problem.goals.objectives,
         constraints=problem.goals.constraints,
+        learned=problem.space.learned_size,
         calls=calls or (chosen.rounds or 1) * batch_size(problem, found.optimiser),
     )
 

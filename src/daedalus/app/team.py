@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -21,6 +22,7 @@ from daedalus.app.device import cores, prepare
 from daedalus.app.words import Place
 from daedalus.errors import RunError
 from daedalus.execution import RunFolder
+from daedalus.execution.design_file import LEAVES
 from daedalus.execution.run_folder import CONFIGURATION, JOURNAL, START
 from daedalus.search import Progress, Watcher
 
@@ -86,7 +88,8 @@ def announce(folder: RunFolder) -> None:
     """Tells the followers what is searched, as the folder's files have it; nothing where there are none."""
     if jax.process_count() > 1:
         _told.set()
-        files = {name: (folder.path / name).read_text(encoding="utf-8") for name in (CONFIGURATION, START)}
+        places = [folder.path / name for name in (CONFIGURATION, START, Path(START).with_suffix(LEAVES))]
+        files = {each.name: b64encode(each.read_bytes()).decode() for each in places if each.exists()}
         _sent(json.dumps(files).encode())
         _sent(folder.journal.read_bytes() if folder.journal.exists() else b"")
 
@@ -105,7 +108,7 @@ def announced() -> Iterator[RunFolder | None]:
     with tempfile.TemporaryDirectory(prefix="daedalus-") as place:
         folder = RunFolder(Path(place))
         for name, text in files.items():
-            (folder.path / name).write_text(text, encoding="utf-8")
+            (folder.path / name).write_bytes(b64decode(text))
         if journal:
             (folder.path / JOURNAL).write_bytes(journal)
         yield folder

@@ -5,7 +5,7 @@ from daedalus.core.evaluation import Evaluation, Gradient, Pressure, Status
 from daedalus.core.history import History
 from daedalus.core.keys import scoring_key, training_key
 from daedalus.core.objective import Constraint, Goals, Metric, Objective
-from daedalus.core.optimiser import ONE_GOAL, Capabilities, Optimiser, Proposal, check_fit, parameter_steps
+from daedalus.core.optimiser import ONE_GOAL, Capabilities, Optimiser, Proposal
 from daedalus.core.pipeline import Pipeline
 from daedalus.core.problem import Problem, Scenarios
 from daedalus.core.simulator import (
@@ -60,10 +60,8 @@ __all__ = [
     "Status",
     "Summaries",
     "attempted",
-    "check_fit",
     "learned",
     "parameter",
-    "parameter_steps",
     "scoring_key",
     "stage_key",
     "training_key",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
@@ -79,6 +80,6 @@ def status_of(loss: Array, gradient: Gradient | None, empty_all: Array, violated
     """The status of an evaluation from its numbers; the worst one wins."""
     finite = jnp.isfinite(loss)
     if gradient is not None:
-        finite &= jnp.all(jnp.isfinite(gradient.value.cube))
+        finite &= jnp.all(jnp.stack([jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(gradient.value)]))
     bad = jnp.where(finite, jnp.where(violated, Status.INFEASIBLE, Status.OK), Status.FAILED)
     return jnp.where(empty_all, Status.EMPTY, bad).astype(jnp.int32)

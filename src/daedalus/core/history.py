@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from jaxtyping import Bool
 
+from daedalus.core.leaves import Leaves
 from daedalus.core.problem import Problem
 from daedalus.errors import RunError
 from daedalus.units import unit as unit_value
@@ -24,9 +27,13 @@ class History:
     Columns: row, round, start, status; a parameter each as "name [unit]"; the loss; for every figure its value and
     its standard error ("name", "name_error") in its own unit; accepted, effective_events, empty, events, softness, key,
     signal (of gradients); and the clock's `CLOCK_COLUMNS`. In a notebook it shows itself as a table.
+
+    Learned leaves are no columns: they are kept, beside the table, of the last sound row of every start and of the best
+    row so far. Methods without gradients leave them as the problem's start has them.
     """
 
     columns: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
+    learned: Mapping[int, Leaves] = dataclasses.field(default_factory=dict)  # by row, where the design has any
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values()))) if self.columns else 0
@@ -45,11 +52,18 @@ class History:
         """A history with more rows of the same columns."""
         if not self.columns:
             return History({name: np.asarray(values) for name, values in rows.items()})
-        return History({name: np.concatenate([old, rows[name]]) for name, old in self.columns.items()})
+        columns = {name: np.concatenate([old, rows[name]]) for name, old in self.columns.items()}
+        return History(columns, self.learned)
 
     def row(self, number: int) -> dict[str, Any]:
         """One row as a mapping."""
         return {name: values[number].item() for name, values in self.columns.items()}
+
+    @property
+    def complete(self) -> Bool[np.ndarray, "row"]:
+        """Which rows' designs can be had: all, or those whose learned leaves are kept."""
+        every = np.arange(len(self))
+        return np.isin(every, list(self.learned)) if self.learned else every >= 0
 
     def best_row(self, column: str = "loss") -> int:
         """The row of the smallest value among sound ones. It is the luckiest too: measure it again before you trust it.
@@ -57,13 +71,30 @@ class History:
         Raises:
             RunError: no sound row.
         """
-        sound = np.where((self["status"] == "ok") & np.isfinite(self[column]))[0]
+        sound = np.where((self["status"] == "ok") & np.isfinite(self[column]) & self.complete)[0]
         if len(sound) == 0:
             raise RunError(f"no row of the history has status ok and a finite {column}; nothing can be called best.")
         return int(sound[np.argmin(self[column][sound])])
 
     def design(self, problem: Problem, number: int) -> Any:
-        """The design of one row; learned leaves are the start's, rows do not hold them."""
+        """The design of one row, with what it had learned.
+
+        Raises:
+            RunError: the design has learned leaves, and those of this row are not kept.
+        """
+        hardware, row = self.hardware(problem, number), range(len(self))[number]
+        if not (problem.space.learned_size and "signal" in self.columns):  # without gradients nothing is learned
+            return hardware
+        if row not in self.learned:
+            known = ", ".join(map(str, sorted(self.learned))) or "none"
+            raise RunError(
+                f"the learned leaves of row {row} are not kept; they are of the last row of every start and of the "
+                f"best one, {known}. Take one of these, or history.hardware, which has the leaves of the start."
+            )
+        return problem.space.trained(hardware, self.learned[row])
+
+    def hardware(self, problem: Problem, number: int) -> Any:
+        """The design of one row but for its learned leaves, which are the start's: for its layout and its cost."""
         space = problem.space
         values = np.array([float(self[entry.column][number]) * unit_value(entry.unit) for entry in space.entries])
         return space.filled(np.clip(values, space.lower, space.upper))

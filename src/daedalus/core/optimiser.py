@@ -2,17 +2,13 @@
 
 import abc
 import dataclasses
-from typing import Any
 
 import equinox as eqx
 from jaxtyping import Array, Float, Key, PyTree
 
 from daedalus.core.evaluation import Evaluation, Pressure
 from daedalus.core.objective import Goals
-from daedalus.core.problem import Problem
 from daedalus.core.space import Point, Space
-from daedalus.core.stage import Derivative
-from daedalus.errors import OptimiserError
 
 ONE_GOAL = Goals()  # one objective, no constraints
 
@@ -63,54 +59,3 @@ class Optimiser(eqx.Module):
     @abc.abstractmethod
     def tell(self, state: PyTree, proposal: Proposal, evaluation: Evaluation) -> PyTree:
         """The state after the evaluations of a proposal."""
-
-
-def check_fit(problem: Problem, optimiser: Optimiser, *, key: Key[Array, ""]) -> None:
-    """Checks that an optimiser can work on a problem.
-
-    Raises:
-        OptimiserError: the optimiser cannot handle what the problem has; the text says which, and the remedy.
-    """
-    handles, name = optimiser.handles, type(optimiser).__name__
-    if handles.gradients and problem.simulator is not None and not problem.simulator.differentiable:
-        raise OptimiserError(
-            f"{name} needs gradients, but the simulator of {problem.name!r} gives none. Use an optimiser without "
-            "gradients, for instance linear, quadratic or generative, or give the simulator derivatives."
-        )
-    if handles.gradients and problem.traceable:
-        chain = problem.pipeline(problem.start, key=key, softness=1.0)
-        blind = [stage.name for stage in chain.stages if Derivative.NONE in stage.derivative]
-        if blind:
-            raise OptimiserError(
-                f"{name} needs gradients, but stage {', '.join(blind)} of {problem.name!r} has no derivative. "
-                "Relax the stage, give it a score function, or use an optimiser without gradients."
-            )
-    if problem.goals.constraints and not handles.constraints:
-        raise OptimiserError(
-            f"{name} does not handle measured constraints; express them as objectives or use another optimiser."
-        )
-
-
-def parameter_steps(space: Space, steps: dict[str, float]) -> Any:
-    """Step sizes in the cube, one per parameter, from step sizes in house units by parameter name.
-
-    Args:
-        space: the space that is searched.
-        steps: step per parameter name ("z" stands for all z[...]) [house units of the parameter].
-
-    Raises:
-        OptimiserError: a name that fits no parameter, or a step that is not positive.
-    """
-    import numpy as np
-
-    sizes = np.full(space.size, np.nan)
-    for name, step in steps.items():
-        match = [
-            i for i, e in enumerate(space.entries) if e.name == name or e.name.startswith((name + "[", name + "."))
-        ]
-        if not match or not step > 0:
-            raise OptimiserError(
-                f"step {name!r} = {step}; expected a positive step for one of {', '.join(space.names)}."
-            )
-        sizes[match] = step / (space.upper[match] - space.lower[match])
-    return sizes

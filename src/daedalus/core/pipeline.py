@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import reduce
-from typing import Any
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key, PyTree
 
@@ -74,34 +72,8 @@ class Pipeline(eqx.Module):
         weight = record.effective_weight
         return {**found, ACCEPTED: jnp.stack([jnp.sum(weight), jnp.sum(weight**2)])} if number == 0 else found
 
-    def first_non_finite(self, index: Int[Array, "event"], events: int, *, key: Key[Array, ""]) -> str | None:
-        """The name of the first stage or summary whose output holds a non-finite number in a living event, or None."""
-        record = blank_events(index.astype(jnp.uint32)).accept(index < events)
-        for stage in self.stages:
-            record = stage(record, key=stage_key(key, stage.name))
-            if _non_finite(record, record.alive) or _non_finite(record.weight, record.alive):
-                return stage.name
-        earlier: Sums = {}
-        for number in range(len(self.passes)):
-            for name, value in self.sums(record, number, earlier).items():
-                if _non_finite(value, None):
-                    return name
-                earlier[name] = value
-        return None
-
 
 ACCEPTED = "accepted"  # the summary every pipeline has: sums of the weights and of their squares
-
-
-def _non_finite(tree: Any, alive: Array | None) -> bool:
-    for leaf in jax.tree.leaves(tree):
-        if jnp.issubdtype(leaf.dtype, jnp.inexact):
-            bad = ~jnp.isfinite(leaf)
-            if alive is not None and leaf.ndim > 0 and leaf.shape[-1] == alive.shape[0]:
-                bad = bad & alive
-            if bool(jnp.any(bad)):
-                return True
-    return False
 
 
 def _unique(what: str, names: list[str]) -> None:

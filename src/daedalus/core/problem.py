@@ -217,8 +217,7 @@ class Problem:
         self, point: Point, *, key: Key[Array, ""], partition: Partition, softness: Softness = None
     ) -> tuple[Summaries, PyTree]:
         """The finished sums of every scenario, and the truths; traceable."""
-        copies = _copies(point, partition)
-        sums, truths = self._sums(copies, key, partition, softness)
+        sums, truths = self._sums(_copies(point, partition), key, partition, softness)
         return _finished(sums), truths
 
     def measure(
@@ -233,17 +232,17 @@ class Problem:
     ) -> Evaluation:
         """The evaluation of a point; traceable, mappable, differentiable. `evaluate` is its front door.
 
-        The gradient's covariance comes from the parts' own contributions: copies of the point feed the parts, so
-        that one backward pass yields the derivative part by part.
+        The gradient's covariance comes from the parts' own contributions: copies of the place in the cube feed the
+        parts, so that one backward pass yields the derivative part by part. Learned leaves are not copied.
         """
         real, figures = softness is None, self._figures
 
-        def loss(pair: tuple[Point, Point]) -> tuple[Array, Any]:
-            sums, truths = self._sums(pair[1], key, partition, softness)
+        def loss(pair: tuple[Point, Array]) -> tuple[Array, Any]:
+            sums, truths = self._sums(Point(pair[1], pair[0].learned), key, partition, softness)
             found = figures.read(self.space.design(pair[0]), _finished(sums), truths, real=real)
             return found.pressed(pressure), (found, sums, truths)
 
-        pair = (point, _copies(point, partition))
+        pair = (point, _copies(point, partition).cube)
         derivative = None
         if gradient:
             (_, (found, sums, truths)), (direct, parts) = eqx.filter_value_and_grad(loss, has_aux=True)(pair)
@@ -290,18 +289,6 @@ class Problem:
         """What the machine minimises: the sum over objectives of direction * value / scale [1]."""
         return sum((o.direction * values[o.name] / o.scale for o in self.objectives), start=jnp.zeros(()))
 
-    def first_non_finite(
-        self, design: Design, *, key: Key[Array, ""], events: int, softness: Softness, scenarios: int | None = None
-    ) -> str | None:
-        """The stage, summary or figure at which the first non-finite number of an evaluation appears, or None."""
-        partition = self.partition(events, scenarios)
-        for number in range(partition.scenarios):
-            chain, own = self.scenario_pipeline(design, number, partition.scenarios, key=key, softness=softness)
-            place = chain.first_non_finite(jnp.arange(events), events, key=own)
-            if place is not None:
-                return place
-        return " or ".join(objective.name for objective in self.objectives)
-
     def _chain(self, design: Design, truth: PyTree, softness: Softness) -> Pipeline:
         if self.build is None:
             raise ProblemError(f"{self.name!r} is evaluated by a foreign simulator; it has no pipeline.")
@@ -335,9 +322,9 @@ class Problem:
         read = lambda g: self._figures.read(design, without(g), truths, real=real)
         return jackknife(jax.vmap(read)(jnp.arange(groups)))
 
-    def _gradient(self, direct: Point, parts: Point, partition: Partition) -> Gradient:
-        value = jax.tree.map(lambda d, p: d + jnp.sum(p, (0, 1)), direct, parts)
-        groups = jnp.sum(parts.cube, 1) if partition.groups > 1 else parts.cube[0]
+    def _gradient(self, direct: Point, parts: Array, partition: Partition) -> Gradient:
+        value = Point(direct.cube + jnp.sum(parts, (0, 1)), direct.learned)
+        groups = jnp.sum(parts, 1) if partition.groups > 1 else parts[0]
         count = groups.shape[0]
         share = partition.shares if partition.groups > 1 else np.full(count, 1 / count)
         spread = groups - share[:, None] * jnp.sum(groups, 0)
@@ -352,8 +339,8 @@ def _finished(sums: Sums) -> Summaries:
 
 
 def _copies(point: Point, partition: Partition) -> Point:
-    shape = (partition.groups, partition.scenarios)
-    return jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, shape + leaf.shape), point)
+    shape = (partition.groups, partition.scenarios, *point.cube.shape)
+    return Point(jnp.broadcast_to(point.cube, shape), point.learned)
 
 
 _folded = jax.random.fold_in

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -41,7 +40,7 @@ def mesh_for(count: int, most: int | None = None) -> Mesh:
     return Mesh(np.array(every[: -(-count // each)]), (AXIS,))
 
 
-def shared(function: Callable[[Any], PyTree], items: PyTree, count: int, mesh: Mesh) -> PyTree:
+def shared(function: Callable[..., PyTree], items: PyTree, count: int, mesh: Mesh, *, by_all: PyTree = None) -> PyTree:
     """The function over the leading axis of ``items``, whose entries the devices of a mesh share; on all of them.
 
     Where they do not share evenly, the first entries are worked on once more and left out. All results travel between
@@ -49,19 +48,22 @@ def shared(function: Callable[[Any], PyTree], items: PyTree, count: int, mesh: M
     fewer than the messages.
 
     Args:
-        function: from some of the items to their results, axis of the items first; must not care how many there are.
+        function: from some of the items, and what they share, to their results, axis of the items first; must not care
+            how many there are.
         items: leaves with the axis of the items first.
         count: items [1].
         mesh: as `mesh_for` makes it.
+        by_all: arrays that all items share.
     """
     if mesh.size == 1:
-        return function(items)
+        return function(items, by_all)
     filled = mesh.size * -(-count // mesh.size)
     if filled > count:
         items = jax.tree.map(lambda leaf: leaf[np.arange(filled) % count], items)
     split, all_of_it = PartitionSpec(AXIS), PartitionSpec()
-    each = lambda own: _gathered(function(own))
-    found = jax.shard_map(each, mesh=mesh, in_specs=split, out_specs=all_of_it, check_vma=False)(items)
+    each = lambda own, by_all: _gathered(function(own, by_all))
+    share = jax.shard_map(each, mesh=mesh, in_specs=(split, all_of_it), out_specs=all_of_it, check_vma=False)
+    found = share(items, by_all)
     return jax.tree.map(lambda leaf: leaf[:count], found)
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Array, Float, PyTree
 
 from daedalus.core.design import Design, Entry, at, entries_of, fields_of
+from daedalus.core.leaves import Leaves, learned_from
 from daedalus.errors import DesignError
 from daedalus.gradients.relaxations import straight_through
 from daedalus.units import unit as unit_value
@@ -62,6 +63,11 @@ class Space:
     def size(self) -> int:
         """The number of free scalars."""
         return len(self.free)
+
+    @property
+    def learned_size(self) -> int:
+        """The number of numbers in the learned leaves."""
+        return sum(leaf.size for leaf in jax.tree.leaves(self._learned(self.template)))
 
     @property
     def lower(self) -> np.ndarray:
@@ -116,6 +122,14 @@ class Space:
     def point(self, design: Design) -> Point:
         """A design as a point: its place in the cube and its learned leaves."""
         return Point(self.cube(design), self._learned(design))
+
+    def trained(self, design: Design, leaves: Leaves) -> Design:
+        """A design with other learned leaves, given by name.
+
+        Raises:
+            DesignError: the design has other leaves, or of other shapes.
+        """
+        return self._with_learned(design, learned_from(leaves, self._learned(design)))
 
     def check(self, design: Design) -> None:
         """Checks that a design's values are finite and within their bounds.

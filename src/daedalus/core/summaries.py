@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import equinox as eqx
@@ -15,7 +16,9 @@ from jaxtyping import Array, Float, Int, Key, PyTree
 
 from daedalus.core.pipeline import ACCEPTED, Pipeline, Sums
 from daedalus.core.sharing import mesh_for, shared
+from daedalus.core.space import Point
 
+Build = Callable[[Point, PyTree], Pipeline]
 KEPT = ("Particles", "alive")  # what is kept of the events between a pass forwards and the pass backwards
 KEPT_EVENTS = 2**20  # of an evaluation; beyond it all is made anew, so that memory stays flat
 
@@ -100,8 +103,8 @@ class Partition:
 
 
 def accumulate(
-    build: Callable[[PyTree, PyTree], Pipeline],
-    designs: PyTree,
+    build: Build,
+    point: Point,
     scenarios: PyTree,
     keys: Key[Array, "scenario"],
     partition: Partition,
@@ -112,41 +115,38 @@ def accumulate(
     gradient of any function of the sums is exact.
 
     Args:
-        build: makes the pipeline of one design and one scenario, the source in front.
-        designs: a design per part, axes (group, scenario) first.
+        build: makes the pipeline of one point and one scenario, the source in front.
+        point: a place in the cube per part, axes (group, scenario) first; the learned leaves are those of all parts, so
+            that a network meets the events of many parts in one product of matrices.
         scenarios: random truths, axis scenario first.
         keys: one key per scenario.
         partition: how the events are cut.
     """
-    parts = _parts(partition, designs, scenarios, keys)
-    number_of_passes = len(_template(build, designs, scenarios).passes)
+    parts = _parts(partition, point.cube, scenarios, keys)
+    first = Point(point.cube[0, 0], point.learned), jax.tree.map(lambda leaf: leaf[0], scenarios)
+    number_of_passes = len(eqx.filter_eval_shape(build, *first).passes)
     if partition.blocks == 1 and partition.groups == 1:
-        return _mapped(lambda part: _all_passes(build, part, partition), parts, partition)
+        return _mapped(partial(_all_passes, build, partition), parts, partition, point.learned)
     earlier: Sums = {}
     for number in range(number_of_passes):
         totals = jax.tree.map(lambda sums: jnp.sum(sums, 0), earlier)
         known = jax.tree.map(lambda t: jnp.tile(t, (partition.groups,) + (1,) * (t.ndim - 1)), totals)
-        one = lambda part_known, number=number: _one_pass(build, *part_known, number=number, partition=partition)
-        earlier = {**earlier, **_mapped(one, (parts, known), partition)}
+        one = partial(_one_pass, build, partition, number=number)
+        earlier = {**earlier, **_mapped(one, (parts, known), partition, point.learned)}
     return earlier
 
 
-def _parts(partition: Partition, designs: PyTree, scenarios: PyTree, keys: Array) -> tuple[Any, ...]:
-    """Design, number of the group, scenario and key of every part, along one axis, group-major."""
+def _parts(partition: Partition, cubes: Array, scenarios: PyTree, keys: Array) -> tuple[Any, ...]:
+    """Place in the cube, number of the group, scenario and key of every part, along one axis, group-major."""
     groups, count = partition.groups, partition.scenarios
-    flat = jax.tree.map(lambda leaf: leaf.reshape(groups * count, *leaf.shape[2:]), designs)
+    flat = cubes.reshape(groups * count, cubes.shape[-1])
     repeated = jax.tree.map(lambda leaf: jnp.tile(leaf, (groups,) + (1,) * (leaf.ndim - 1)), scenarios)
     return flat, jnp.repeat(jnp.arange(groups), count), repeated, jnp.tile(keys, groups)
 
 
-def _template(build: Callable[[PyTree, PyTree], Pipeline], designs: PyTree, scenarios: PyTree) -> Pipeline:
-    first = jax.tree.map(lambda leaf: leaf[0, 0], designs), jax.tree.map(lambda leaf: leaf[0], scenarios)
-    return eqx.filter_eval_shape(build, *first)
-
-
-def _all_passes(build: Callable[[PyTree, PyTree], Pipeline], part: tuple[Any, ...], partition: Partition) -> Sums:
-    design, group, scenario, key = part
-    pipeline = build(design, scenario)
+def _all_passes(build: Build, partition: Partition, part: tuple[Any, ...], learned: PyTree) -> Sums:
+    cube, group, scenario, key = part
+    pipeline = build(Point(cube, learned), scenario)
     record = pipeline.events(partition.index(group, 0), partition.events, key=key)
     sums: Sums = {}
     for number in range(len(pipeline.passes)):
@@ -154,11 +154,13 @@ def _all_passes(build: Callable[[PyTree, PyTree], Pipeline], part: tuple[Any, ..
     return sums
 
 
-def _one_pass(build: Any, part: tuple[Any, ...], earlier: Sums, *, number: int, partition: Partition) -> Sums:
-    design, group, scenario, key = part
+def _one_pass(
+    build: Build, partition: Partition, part_known: tuple[Any, Sums], learned: PyTree, *, number: int
+) -> Sums:
+    (cube, group, scenario, key), earlier = part_known
 
     def sums_of(block: Int[Array, ""]) -> Sums:
-        pipeline = build(design, scenario)
+        pipeline = build(Point(cube, learned), scenario)
         record = pipeline.events(partition.index(group, block), partition.events, key=key)
         return pipeline.sums(record, number, earlier)
 
@@ -168,10 +170,10 @@ def _one_pass(build: Any, part: tuple[Any, ...], earlier: Sums, *, number: int, 
     return jax.lax.scan(lambda total, block: (jax.tree.map(jnp.add, total, block_sums(block)), None), zeros, blocks)[0]
 
 
-def _mapped(function: Callable[[Any], Sums], parts: Any, partition: Partition) -> Sums:
+def _mapped(function: Callable[[Any, PyTree], Sums], parts: Any, partition: Partition, learned: PyTree) -> Sums:
     """The function over the axis of parts, which JAX's devices share; axes (group, scenario) first."""
-    local = lambda own: _mapped_here(function, own, partition)
-    sums = shared(local, parts, partition.parts, partition.mesh)
+    local = lambda own, learned: _mapped_here(lambda part: function(part, learned), own, partition)
+    sums = shared(local, parts, partition.parts, partition.mesh, by_all=learned)
     return jax.tree.map(lambda leaf: leaf.reshape(partition.groups, partition.scenarios, *leaf.shape[1:]), sums)
 
 
@@ -180,10 +182,12 @@ def _mapped_here(function: Callable[[Any], Sums], parts: Any, partition: Partiti
     count = jax.tree.leaves(parts)[0].shape[0]
     if count <= partition.together:
         return jax.vmap(function)(parts)
-    # the largest divisor: a remainder would be compiled as a program of its own
-    even = next(n for n in range(partition.together, 0, -1) if count % n == 0)
-    together = even if 2 * even > partition.together else partition.together
-    return jax.lax.map(_checkpointed(function, partition), parts, batch_size=together)
+    # equal chunks, filled up with the first parts: a remainder would be compiled as a program of its own
+    chunks = -(-count // partition.together)
+    order = np.arange(chunks * -(-count // chunks)).reshape(chunks, -1) % count
+    chunk = lambda some: jax.vmap(_checkpointed(function, partition))(some)
+    found = jax.lax.map(chunk, jax.tree.map(lambda leaf: leaf[order], parts))
+    return jax.tree.map(lambda leaf: leaf.reshape(order.size, *leaf.shape[2:])[:count], found)
 
 
 def _checkpointed(function: Callable[[Any], Sums], partition: Partition) -> Callable[[Any], Sums]:

@@ -1,4 +1,4 @@
-"""Designs as files: every parameter by name, with its value and unit."""
+"""Designs as files: every parameter by name, with its value and unit, and beside it what the design has learned."""
 
 from __future__ import annotations
 
@@ -11,9 +11,13 @@ from typing import Any
 import numpy as np
 
 from daedalus.core import Design, Entry, Problem, Space
+from daedalus.core.leaves import leaves_of
 from daedalus.errors import DesignError
 from daedalus.execution.files import read_json, write_json
+from daedalus.execution.leaves_file import read_leaves, write_leaves
 from daedalus.units import dimension, unit
+
+LEAVES = ".npz"  # what the file of the learned leaves ends in
 
 
 def design_table(space: Space, design: Design) -> dict[str, dict[str, Any]]:
@@ -52,25 +56,38 @@ def design_from_table(space: Space, table: Mapping[str, Any]) -> Design:
 
 
 def write_design(path: Path, problem: Problem, design: Design) -> None:
-    """Makes or replaces a design file, with the problem's name and version beside the parameters."""
-    parameters = design_table(problem.space, design)
-    write_json(path, {"problem": problem.name, "version": problem.version, "parameters": parameters})
+    """Makes or replaces a design file, with the problem's name and version beside the parameters.
+
+    Learned leaves go into a file of their own beside it, "design.npz" for "design.json", whose SHA-256 the design file
+    knows: the two belong together.
+    """
+    space = problem.space
+    about: dict[str, Any] = {"problem": problem.name, "version": problem.version}
+    if space.learned_size:
+        digest = write_leaves(path.with_suffix(LEAVES), leaves_of(space.point(design).learned))
+        about["learned"] = {"file": path.with_suffix(LEAVES).name, "numbers": space.learned_size, "sha256": digest}
+    write_json(path, about | {"parameters": design_table(space, design)})
 
 
 def read_design(path: Path, problem: Problem) -> Design:
     """The design in a file, either as `write_design` makes it or as the bare table of parameters.
 
+    A table that says nothing of learned leaves is of hardware only: the leaves are then the problem's start's.
+
     Raises:
-        RunError: the file is missing or malformed.
-        DesignError: it names an unknown parameter, a wrong unit, or a value out of bounds; the text names the
-            file.
+        RunError: the file, or that of its learned leaves, is missing or malformed, or the latter is another one.
+        DesignError: it names an unknown parameter, a wrong unit, or a value out of bounds, or the design has other
+            learned leaves; the text names the file.
     """
     content = read_json(path)
     table = content.get("parameters", content)
     if not isinstance(table, dict):
         raise DesignError(f"{path}: 'parameters' is {table!r}; expected a table {{name: {{value, unit}}}}.")
     try:
-        return design_from_table(problem.space, table)
+        design, learned = design_from_table(problem.space, table), content.get("learned") or {}
+        if "parameters" not in content or not learned:
+            return design
+        return problem.space.trained(design, read_leaves(path.with_name(learned["file"]), learned.get("sha256")))
     except DesignError as cause:
         raise DesignError(f"{path}: {cause}") from cause
 

@@ -51,6 +51,8 @@ def manifest(
         "status": "running",
         "problem": problem.name,
         "problem_version": problem.version,
+        "parameters": problem.space.size,
+        "learned_numbers": problem.space.learned_size,
         "physics": list(problem.physics),
         "optimiser": repr(optimiser),
         "starts": batch_size(problem, optimiser),

@@ -5,11 +5,13 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+import jax
 import numpy as np
 from jaxtyping import Array, Key
 
 from daedalus.core import Design, Evaluation, History, Objective, Problem, Status, scoring_key
 from daedalus.errors import DesignError, ProblemError, RunError
+from daedalus.search.kept import best_and_last
 from daedalus.units import unit
 
 MOST_CANDIDATES = 8  # candidates that are measured again; those with the lowest loss in the search
@@ -67,12 +69,7 @@ def candidates(history: History) -> list[int]:
     Raises:
         RunError: no row is sound.
     """
-    sound = np.isin(history["status"], ["ok", "infeasible"]) & np.isfinite(history["loss"])
-    if not sound.any():
-        raise RunError("no row of the history has a finite loss; there is nothing to measure.")
-    last = [int(np.where(sound & (history["start"] == s))[0][-1]) for s in np.unique(history["start"][sound])]
-    ok = sound & (history["status"] == "ok")
-    best = int(np.argmin(np.where(ok if ok.any() else sound, history["loss"], np.inf)))
+    best, last = best_and_last(history)
     others = sorted({*last} - {best}, key=lambda row: history["loss"][row])
     return [best, *others][:MOST_CANDIDATES]
 
@@ -161,8 +158,9 @@ def result(
 
 
 def _equal(problem: Problem, one: Design, other: Design) -> bool:
-    """Whether two designs have the same parameters."""
-    return bool(np.array_equal(problem.space.values(one), problem.space.values(other)))
+    """Whether two designs have the same parameters and have learned the same."""
+    leaves = [jax.tree.leaves(problem.space.point(design)) for design in (one, other)]
+    return all(np.array_equal(mine, its) for mine, its in zip(*leaves, strict=True))
 
 
 def figure_sheet(problem: Problem) -> dict[str, dict[str, Any]]:

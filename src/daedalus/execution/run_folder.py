@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from daedalus.core import Design, History, Problem
 from daedalus.errors import RunError
+from daedalus.execution.design_file import LEAVES, write_design
 from daedalus.execution.design_file import read_design as read_design_file
-from daedalus.execution.design_file import write_design
 from daedalus.execution.files import read_json, replacing, write_json, write_text
 from daedalus.execution.history_file import read_history_file, write_history
 from daedalus.execution.lock import Lock
@@ -35,8 +35,8 @@ class RunFolder:
 
     manifest.json is written before the first evaluation and says how the run ended; config.toml repeats it;
     journal grows with every chunk of rounds, and history.parquet is made of it; start.json and design.json hold the
-    first and the optimised design with units, result.json what both are worth, figures/ the pictures as PNG and PDF and
-    the search as an animation.
+    first and the optimised design with units, start.npz and design.npz what these have learned (where anything is to be
+    learned), result.json what both are worth, figures/ the pictures as PNG and PDF and the search as an animation.
     """
 
     path: Path
@@ -153,7 +153,8 @@ class RunFolder:
         pictures = [Path(str(name)).name for name in self.manifest().get("figures", [])]
         damaged = (each.name for each in self.path.glob(f"{JOURNAL}.damaged*"))
         shutil.rmtree(self.path / TENSORBOARD, ignore_errors=True)
-        for name in (JOURNAL, LOG, *damaged, HISTORY, DESIGN, START, RESULT, REPORT, CONFIGURATION):
+        leaves = [Path(name).with_suffix(LEAVES).name for name in (DESIGN, START)]
+        for name in (JOURNAL, LOG, *damaged, HISTORY, DESIGN, START, *leaves, RESULT, REPORT, CONFIGURATION):
             (self.path / name).unlink(missing_ok=True)
         for name in pictures:
             for suffix in _SUFFIXES:
@@ -196,5 +197,7 @@ def read_design(path: Path | str, problem: Problem) -> Design:
     place = Path(path)
     if place.is_dir() and (place / JOURNAL).exists() and not (place / DESIGN).exists():
         history = read_history(place)
+        if (place / START).exists():  # what is frozen, or not trained, is the start's
+            problem = dataclasses.replace(problem, start=read_design_file(place / START, problem))
         return history.design(problem, history.best_row())
     return read_design_file(place / DESIGN if place.is_dir() else place, problem)

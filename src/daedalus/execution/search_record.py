@@ -17,7 +17,7 @@ from daedalus.search.checkpoint import Checkpoint, arrays_of, state_of
 from daedalus.search.guards import Fault
 
 BEGIN, ROUNDS, EVALUATION, FAULT, FAILED = "begin", "rounds", "evaluation", "fault", "failed"
-ROW, STATE = "row/", "state/"
+ROW, STATE, LEAF = "row/", "state/", "leaf/"
 ROOM, GROWTH = 2**22, 4.0  # a journal is rewritten beyond these: length [bytes], and growth since it was [1]
 DECISIVE = (  # what a search that goes on must share with its beginning
     "problem", "problem_version", "optimiser", "starts", "seed", "rounds", "chunk", "partition", "precision",
@@ -41,8 +41,8 @@ class SearchRecord:
 class Recorder:
     """A watcher that appends the rounds since its last call to a journal, and keeps the journal short.
 
-    Every record of rounds holds the optimiser's state, of which the last one is enough: where the journal has grown by
-    a factor, it is written again without the others.
+    Every record of rounds holds the optimiser's state, of which the last one is enough, and the learned leaves of new
+    rows, of which few are kept: where the journal has grown by a factor, it is written again without the others.
     """
 
     def __init__(self, journal: Journal, known: int = 0) -> None:
@@ -54,9 +54,7 @@ class Recorder:
         """Appends the newest rounds and the optimiser's state after them, and first what was not finite in them."""
         for fault in progress.faults:
             self.journal.append(_of_fault(fault))
-        rows = {ROW + name: column[self.known :] for name, column in progress.history.columns.items()}
-        state = {STATE + name: leaf for name, leaf in arrays_of(progress.state).items()}
-        self.journal.append(Record(ROUNDS, {"done": progress.done}, rows | state))
+        self.journal.append(_of_rounds(progress.done, progress.history, arrays_of(progress.state), since=self.known))
         self.known = len(progress.history)
         if self.journal.size > GROWTH * self._least:
             self.journal.rewrite(compacted(read_search(self.journal.path)))
@@ -138,9 +136,7 @@ def compacted(found: SearchRecord) -> list[Record]:
     """The records of a search with all its rounds as one: only the last state is needed to go on."""
     records = [begun(found.made_of), *found.faults]
     if found.checkpoint is not None:
-        rows = {ROW + name: column for name, column in found.checkpoint.history.columns.items()}
-        state = {STATE + name: leaf for name, leaf in found.checkpoint.state.items()}
-        records.append(Record(ROUNDS, {"done": found.checkpoint.done}, rows | state))
+        records.append(_of_rounds(found.checkpoint.done, found.checkpoint.history, found.checkpoint.state, since=0))
     records += [_of_outcome(outcome) for outcome in found.outcomes]
     return records + ([failure(found.failed, found.failed_under)] if found.failed else [])
 
@@ -158,10 +154,27 @@ def differing(made_of: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
 def _checkpoint(rounds: Sequence[Record]) -> Checkpoint | None:
     if not rounds:
         return None
-    part = lambda record, kind: {n[len(kind) :]: a for n, a in record.arrays.items() if n.startswith(kind)}
-    columns = [part(record, ROW) for record in rounds]
-    history = History({name: np.concatenate([each[name] for each in columns]) for name in columns[0]})
-    return Checkpoint(rounds[-1].facts["done"], part(rounds[-1], STATE), history)
+    columns = [_part(record, ROW) for record in rounds]
+    columns = {name: np.concatenate([each[name] for each in columns]) for name in columns[0]}
+    record_of = {row: record for record in rounds for row in record.facts.get("leaves", ())}
+    kept = rounds[-1].facts.get("kept", ())
+    history = History(columns, {row: _part(record_of[row], f"{LEAF}{row}/") for row in kept})
+    return Checkpoint(rounds[-1].facts["done"], _part(rounds[-1], STATE), history)
+
+
+def _of_rounds(done: int, history: History, state: Mapping[str, np.ndarray], *, since: int) -> Record:
+    """The record of the rounds whose rows come after so many, with the learned leaves of those that are kept."""
+    arrays = {ROW + name: column[since:] for name, column in history.columns.items()}
+    arrays |= {STATE + name: leaf for name, leaf in state.items()}
+    new = {row: leaves for row, leaves in history.learned.items() if row >= since}
+    arrays |= {f"{LEAF}{row}/{name}": np.asarray(leaf) for row, leaves in new.items() for name, leaf in leaves.items()}
+    told = {"leaves": list(new), "kept": list(history.learned)} if history.learned else {}
+    return Record(ROUNDS, {"done": done, **told}, arrays)
+
+
+def _part(record: Record, kind: str) -> dict[str, np.ndarray]:
+    """The arrays of a kind in a record, by the rest of their names."""
+    return {name[len(kind) :]: array for name, array in record.arrays.items() if name.startswith(kind)}
 
 
 def _of_fault(fault: Fault) -> Record:

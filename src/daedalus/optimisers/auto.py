@@ -34,6 +34,7 @@ class Facts:
     objectives: int
     constraints: int  # measured ones
     calls: int  # the budget: evaluations
+    learned: int = 0  # learned numbers beside the parameters
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,11 +52,14 @@ def choice(facts: Facts) -> Choice:
     Raises:
         OptimiserError: nothing to search, or no budget.
     """
-    if facts.parameters < 1 or facts.calls < 1:
+    trainable = facts.learned > 0 and facts.gradients in ("exact", "noisy", "biased")
+    if not (facts.parameters or trainable) or facts.calls < 1:
         raise OptimiserError(
             f"{facts.parameters} free parameters and {facts.calls} calls; expected at least one of each."
         )
     said = [_budget(facts), _derivative(facts)]
+    if trainable:
+        return Choice("adam", {}, (*said, f"adam: its gradients move {facts.learned} learned numbers as well"))
     name, options, why = _with_gradient(facts) if _usable(facts) else _without(facts)
     if facts.constraints and name in ("grid", "sobol", "random"):
         why += "; it meets the measured constraints by luck only"

@@ -29,7 +29,7 @@ class Clipping(eqx.Module):
 
 
 class GlobalNorm(Clipping):
-    """Clips by the Euclidean norm over all parameters, in loss per range of the parameter [1]."""
+    """Clips by the Euclidean norm over all parameters, in loss per range of the parameter, and learned numbers [1]."""
 
     limit: float = 1.0
 
@@ -41,7 +41,8 @@ class GlobalNorm(Clipping):
 class ErrorNorm(Clipping):
     """Clips by the significance sqrt(mean_i g_i^2 / var_i) of the hardware's derivatives [standard errors].
 
-    A derivative without an error (one part of events only, or a noiseless problem) does not count.
+    A derivative without an error (one part of events only, or a noiseless problem) does not count. Learned leaves,
+    whose errors nobody knows, are shortened with the hardware's derivatives; without these nothing is.
     """
 
     limit: float = 10.0

@@ -12,7 +12,7 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float, Int, Key
 
-from daedalus.core import Evaluation, Goals, Gradient, Point, Proposal, Space, parameter_steps
+from daedalus.core import Evaluation, Goals, Gradient, Point, Proposal, Space
 from daedalus.errors import OptimiserError
 from daedalus.optimisers.augmented_lagrangian import AugmentedLagrangian, Multipliers
 from daedalus.optimisers.clipping import Clipping
@@ -136,8 +136,17 @@ def step_sizes(space: Space, steps: Mapping[str, float], share: float, rate: flo
     """
     if not (share > 0 and rate > 0):
         raise OptimiserError(f"step_share is {share} and learned_rate {rate}; expected positive numbers.")
-    sizes = parameter_steps(space, dict(steps))
-    return np.where(np.isnan(sizes), share, sizes)
+    sizes = np.full(space.size, share)
+    for name, step in steps.items():
+        match = [
+            i for i, e in enumerate(space.entries) if e.name == name or e.name.startswith((name + "[", name + "."))
+        ]
+        if not match or not step > 0:
+            raise OptimiserError(
+                f"step {name!r} = {step}; expected a positive step for one of {', '.join(space.names)}."
+            )
+        sizes[match] = step / (space.upper[match] - space.lower[match])
+    return sizes
 
 
 def _or_zero(sound: Array, leaf: Array) -> Array:

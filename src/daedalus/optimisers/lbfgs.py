@@ -109,7 +109,7 @@ class LBFGS(Optimiser):
         starts, size = state.regions.asked.cube.shape
         nothing = jnp.zeros((starts, self.memory, size), state.steps.dtype)
         unused = jnp.zeros((starts, self.memory), bool)
-        return LBFGSState(state, Pairs(nothing, nothing, unused, nothing[:, 0, 0]))
+        return LBFGSState(state, Pairs(nothing, nothing, unused, jnp.zeros(starts, nothing.dtype)))
 
     def ask(self, state: LBFGSState, *, key: Key[Array, ""]) -> Proposal:
         """The points of the next round."""

@@ -114,7 +114,13 @@ class Newton(Optimiser):
     def init(
         self, space: Space, start: Point, *, key: Key[Array, ""], rounds: int, goals: Goals = ONE_GOAL
     ) -> NewtonState:
-        """The state before the first round."""
+        """The state before the first round.
+
+        Raises:
+            OptimiserError: no parameter is free.
+        """
+        if space.size == 0:
+            raise OptimiserError("Newton has no free parameter to curve the loss; move learned leaves by adam.")
         state = self.region.begin(space, start, key=key, rounds=rounds, goals=goals)
         hessians = jnp.zeros_like(state.regions.base.covariance)
         value = jnp.asarray(1 / (space.upper - space.lower), state.steps.dtype)  # of a whole number [share of range]

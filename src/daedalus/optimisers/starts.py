@@ -21,11 +21,16 @@ def starting_points(start: Point, count: int, *, key: Key[Array, ""], spread: fl
             bounds; None draws them uniformly from the cube. Learned leaves are the same in all starts.
 
     Raises:
-        OptimiserError: fewer than one start, or a spread that is not positive.
+        OptimiserError: fewer than one start, a spread that is not positive, or several starts without parameters.
     """
     if count < 1 or (spread is not None and not spread > 0):
         raise OptimiserError(
             f"{count} starts with spread {spread}; expected one or more, and a positive spread or None."
+        )
+    if count > 1 and start.cube.size == 0:
+        raise OptimiserError(
+            f"{count} starts of a design without free parameters; expected one, for learned leaves are the same in "
+            "all. Search several times, from designs with other leaves."
         )
     shape, dtype = (count - 1, *start.cube.shape), start.cube.dtype
     if spread is None:

@@ -11,7 +11,9 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from daedalus.core import Evaluation, Evaluator, History, Optimiser, Problem, scoring_key
-from daedalus.search.loop import optimise
+from daedalus.core.leaves import Leaves
+from daedalus.search.fit import check_moves
+from daedalus.search.loop import Progress, optimise
 
 LOSS = "loss"
 
@@ -47,7 +49,12 @@ class Course:
 
 
 def batch_size(problem: Problem, optimiser: Optimiser) -> int:
-    """The number of points an optimiser asks for in a round."""
+    """The number of points an optimiser asks for in a round.
+
+    Raises:
+        OptimiserError: there is nothing that it could move.
+    """
+    check_moves(problem, optimiser)
     key = jax.random.key(0)
     point = problem.space.point(problem.start)
     state = optimiser.init(problem.space, point, key=key, rounds=2, goals=problem.goals)
@@ -85,15 +92,16 @@ def course(
     """
     rounds = max(1, calls // batch_size(problem, optimiser))
     clock = time.perf_counter(), time.process_time()
-    history = optimise(
-        problem,
-        optimiser,
-        key=jax.random.key(seed),
-        rounds=rounds,
-        events=events,
-        scenarios=scenarios,
-        evaluator=evaluator,
-    )
+    learned: dict[int, Leaves] = {}  # of every incumbent, of which a history keeps only the last
+
+    def remember(progress: Progress) -> None:
+        for row in incumbents(progress.history, calls):
+            learned.setdefault(int(row), progress.history.learned[int(row)])
+
+    by_round = {"watch": (remember,), "chunk": 1} if problem.space.learned_size and optimiser.handles.gradients else {}
+    sizes = {"events": events, "scenarios": scenarios, "evaluator": evaluator}
+    history = optimise(problem, optimiser, key=jax.random.key(seed), rounds=rounds, **sizes, **by_round)
+    history = dataclasses.replace(history, learned={**history.learned, **learned})
     spent = time.perf_counter() - clock[0], time.process_time() - clock[1]
     rows = incumbents(history, calls)
     chosen = rows[np.unique(np.linspace(0, len(rows) - 1, min(most, len(rows))).round().astype(int))]
@@ -108,10 +116,13 @@ def course(
 
 
 def incumbents(history: History, calls: int) -> Int[np.ndarray, "incumbent"]:
-    """The rows that were the best so far when they came; only sound rows that violate no constraint count."""
+    """The rows that were the best so far when they came; only sound rows that violate no constraint count.
+
+    Of a design with learned leaves only those rows whose leaves are kept, the best of all among them.
+    """
     loss = np.where(history["status"] == "ok", history["loss"], np.inf)[:calls]
     best = np.minimum.accumulate(loss)
-    return np.where(np.isfinite(loss) & (loss < np.concatenate([[np.inf], best[:-1]])))[0]
+    return np.where(np.isfinite(loss) & (loss < np.concatenate([[np.inf], best[:-1]])) & history.complete[:calls])[0]
 
 
 def _read(evaluation: Evaluation, figure: str) -> tuple[float, float]:

@@ -51,7 +51,7 @@ def findings(
     losses = np.array([float(each.loss) for each in found])
     spread = float(np.std(losses[np.isfinite(losses)]))
     error = float(np.nan_to_num(found[0].loss_error))
-    noise = error / max(spread, 1e-30) if error > 0 else 0.0
+    noise = error / max(spread, 1e-30) if error > 0 and problem.space.size else 0.0
     if Derivative.NONE in flags:
         return Findings("none", noise, seconds, math.nan, {})
     gradient_seconds = _seconds(lambda: evaluate(problem.start, softness=1.0, gradient=True).gradient)
@@ -76,6 +76,8 @@ def _seconds(run) -> float:
 
 
 def _verdicts(problem: Problem, key: Key[Array, ""], events: int | None, scenarios: int | None) -> Counter[str]:
+    if problem.space.size == 0:
+        return Counter()
     chosen = np.unique(np.linspace(0, problem.space.size - 1, LOOKED_AT).round().astype(int)).tolist()
     rows = check_derivatives(
         problem,

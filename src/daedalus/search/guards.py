@@ -11,6 +11,7 @@ from jaxtyping import Array, Key
 
 from daedalus.core import Evaluation, History, Partition, Point, Problem, training_key
 from daedalus.errors import RunError
+from daedalus.search.non_finite import first_non_finite
 from daedalus.search.rounds import Batch
 
 GIVE_UP = 20  # evaluations of a foreign simulator; where all of the first ones fail, something is wrong with it
@@ -147,14 +148,14 @@ def diverged(history: History, guards: Guards) -> bool:
 
 def place_of(problem: Problem, fault: Fault, key: Key[Array, ""], partition: Partition) -> str:
     """Where the first number of a fault's evaluation that is not finite appears."""
-    place = problem.first_non_finite(
+    return first_non_finite(
+        problem,
         problem.space.design(fault.point),
         key=jax.random.fold_in(training_key(key, fault.round), 1),
         events=partition.events,
         softness=fault.softness,
         scenarios=partition.scenarios,
     )
-    return str(place)
 
 
 def replayed(

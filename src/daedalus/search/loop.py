@@ -21,12 +21,13 @@ from daedalus.core import (
     Point,
     Problem,
     Space,
-    check_fit,
 )
 from daedalus.errors import DesignError
 from daedalus.search.checkpoint import Checkpoint, state_of
 from daedalus.search.event_numbers import EventNumbers, event_numbers
+from daedalus.search.fit import check_fit
 from daedalus.search.guards import CAREFUL, Fault, Guard, Guards
+from daedalus.search.kept import with_leaves
 from daedalus.search.orders import Elsewhere
 from daedalus.search.rounds import designs_of
 from daedalus.search.rows import Rows
@@ -100,7 +101,7 @@ def optimise(
             carries the history. Failures of a simulator are rows like others, unless nothing else happens.
     """
     check_fit(problem, optimiser, key=key)
-    begin = _checked(problem, problem.start if start is None else start)
+    begin = _checked(problem, problem.start if start is None else start, learns=optimiser.handles.gradients)
     numbers = event_numbers(problem, optimiser, events, most_events)
     optimiser = Shrinking(optimiser) if guards.unsound == "shrink" else optimiser
     how = {"key": jax.random.fold_in(key, 2), "rounds": rounds, "goals": problem.goals}
@@ -132,6 +133,7 @@ def _performed(
             batch = perform(state, done, last, guard.key)
             state, proposals = batch.state, batch.proposals
             history = history.extended(rows(batch, partition, first=done, row=len(history), clock=clock))
+            history = with_leaves(history, batch)
             done += len(proposals.softness)
             points = jax.tree.map(lambda leaf: leaf[-1], proposals.points)
             faults = guard.faults(batch, history, partition)
@@ -150,8 +152,8 @@ def _cut(
     return problem.partition(numbers.after(history, count), scenarios, block=block)
 
 
-def _checked(problem: Problem, start: Design) -> Design:
-    """A start that lies within bounds and has the problem's values for what is frozen.
+def _checked(problem: Problem, start: Design, *, learns: bool) -> Design:
+    """A start that lies within bounds and has the problem's values for what is frozen, learned leaves among it or not.
 
     Raises:
         DesignError: it does not.
@@ -163,5 +165,11 @@ def _checked(problem: Problem, start: Design) -> Design:
         raise DesignError(
             f"the start has other values of {', '.join(problem.frozen)} than {problem.name!r}, where they are frozen; "
             "expected the same. Give them to the problem: dataclasses.replace(problem, start=...)."
+        )
+    own, others = (jax.tree.leaves(space.point(design).learned) for design in (start, problem.start))
+    if not learns and not all(np.array_equal(*pair) for pair in zip(own, others, strict=True)):
+        raise DesignError(
+            f"the start has other learned leaves than {problem.name!r}, and a method without gradients does not move "
+            "them; expected the same. Give them to the problem: dataclasses.replace(problem, start=...)."
         )
     return start

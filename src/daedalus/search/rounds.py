@@ -200,7 +200,7 @@ def _measured(problem: Problem, optimiser: Optimiser, partition: Partition, *, b
             gradient=gradient,
             pressure=pressure,
         )
-        each = lambda own: jax.vmap(one)(*own)
+        each = lambda own, _=None: jax.vmap(one)(*own)
         items = proposal.points, proposal.pressure
         if not by_design:
             return each(items)

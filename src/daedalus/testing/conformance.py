@@ -11,7 +11,7 @@ from jaxtyping import Array, Float, Key
 
 from daedalus.core import Derivative, Point, Problem, Stage, stage_key
 from daedalus.events import Events, blank_events
-from daedalus.testing.gradients import check_gradient
+from daedalus.testing.gradients import LEARNED, check_gradient
 from daedalus.testing.objectives import check_objective
 from daedalus.testing.problems import check_problem
 from daedalus.testing.spaces import check_space
@@ -75,7 +75,7 @@ def _checks(problem: Problem, key: Key[Array, ""], events: int) -> Iterator[tupl
     yield "problem", lambda: check_problem(problem, key=key, events=events, scenarios=partition.scenarios)
     soft = problem.pipeline(problem.start, key=key, softness=1.0)
     if Derivative.NONE not in soft.derivative:
-        names = problem.space.names[:: max(problem.space.size // _COMPARED, 1)]
+        names = (*problem.space.names[:: max(problem.space.size // _COMPARED, 1)], LEARNED)
         yield (
             "gradient",
             lambda: check_gradient(problem, key=key, events=events, scenarios=partition.scenarios, names=names, keys=2),

@@ -8,6 +8,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Key
 
 from daedalus.core import Derivative, Evaluation, Partition, Point, Problem, Status
@@ -53,7 +54,7 @@ def _check_figures(problem: Problem, found: Evaluation) -> None:
         int(found.status) in (Status.OK, Status.INFEASIBLE),
         f"the start's status is {Status(int(found.status)).name}",
         "ok",
-        "problem.first_non_finite names the stage.",
+        "daedalus.search.first_non_finite names the stage.",
     )
     for figure in problem.figures:
         value, error = float(found.values[figure.name]), float(found.errors[figure.name])
@@ -96,12 +97,12 @@ def _check_cuts(problem: Problem, partition: Partition, key: Key[Array, ""], *, 
     if gradient:
         assert single.gradient is not None
         assert first.gradient is not None
-        one, other = single.gradient.value.cube, first.gradient.value.cube
+        one, other = (ravel_pytree(each.value)[0] for each in (single.gradient, first.gradient))
         require(
             np.isfinite(np.asarray(one)).all(),
             "the gradient is not finite",
             "finite numbers",
-            "problem.first_non_finite names the stage.",
+            "daedalus.search.first_non_finite names the stage.",
         )
         off = max(off, deviation(one, other))
         require(

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from daedalus.catalogue import load, resolved
-from daedalus.core import check_fit
 from daedalus.landscapes import hypervolume, non_dominated
+from daedalus.search import check_fit
 from daedalus.studies.test_functions import STUDY
 from daedalus.studies.test_functions.front import objectives, zdt1
 
