@@ -21,6 +21,10 @@ class ProblemError(DaedalusError):
     """A problem is inconsistent or cannot be evaluated (nothing accepted, missing summaries, bad options)."""
 
 
+class LikelihoodError(DaedalusError):
+    """A likelihood, a workspace or its data are not what they must be (schema, shapes, names, impossible counts)."""
+
+
 class OptimiserError(DaedalusError):
     """An optimiser is asked for something it does not handle."""
 

@@ -27,7 +27,7 @@ def _eliminated(matrix: Float[Array, "row row"], right: Float[Array, "row column
     row = jnp.arange(size)
 
     def eliminate(pivot: Array, both: Array) -> Array:
-        line = both[pivot] / both[pivot, pivot]
+        line = both[pivot] / jnp.where(both[pivot, pivot] > 0, both[pivot, pivot], jnp.nan)  # positive for every such K
         return jnp.where((row == pivot)[:, None], line, both - both[:, pivot, None] * line)
 
     return jax.lax.fori_loop(0, size, eliminate, jnp.concatenate([matrix, right], 1))[:, size:]

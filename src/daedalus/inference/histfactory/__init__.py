@@ -1,0 +1,1 @@
+"""Binned likelihoods of the HistFactory kind whose templates may depend on a design."""
