@@ -9,17 +9,17 @@ from importlib.resources import files
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from daedalus.studies.tracking.design import TelescopeDesign
+from daedalus.detectors.telescope import TelescopeDesign
 from daedalus.units import um
 from daedalus.units import unit as unit_value
 
-THINNING_REFERENCE = 300 * um  # thickness for which the price of thinning is quoted, see prices.csv
+THINNING_REFERENCE = 300 * um  # thickness for which the price of thinning is quoted, see telescope_prices.csv
 
 
 @cache
 def prices() -> dict[str, float]:
-    """The prices of prices.csv by item [house units]; sources are in the file."""
-    text = (files("daedalus.studies.tracking") / "prices.csv").read_text(encoding="utf-8")
+    """The prices of telescope_prices.csv by item [house units]; sources are in the file."""
+    text = (files("daedalus.detectors") / "telescope_prices.csv").read_text(encoding="utf-8")
     return {row["item"]: float(row["value"]) * unit_value(row["unit"]) for row in csv.DictReader(text.splitlines())}
 
 

@@ -7,15 +7,15 @@ import pytest
 
 from daedalus.catalogue import Study
 from daedalus.core import Derivative, scoring_key
+from daedalus.detectors.telescope import evenly_spaced
+from daedalus.detectors.telescope_cost import cost, prices
 from daedalus.errors import ProblemError
 from daedalus.search import optimise
 from daedalus.studies.tracking import STUDY
-from daedalus.studies.tracking.cost import cost, prices
 from daedalus.studies.tracking.problem import (
     COST_SCALE,
     IMPACT_SCALE,
     SPAN,
-    evenly_spaced,
     resolution,
     telescope,
     telescope_recipe,

@@ -6,14 +6,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Key
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from daedalus.core import Problem
-from daedalus.drawing.palette import BLUE, GREY, VERMILION
-from daedalus.studies.tracking.design import TelescopeDesign
+from daedalus.detectors.telescope import TelescopeDesign
+from daedalus.drawing.palette import BLUE, VERMILION
+from daedalus.drawing.telescope_planes import draw_planes
 from daedalus.studies.tracking.problem import DIVERGENCE, MOMENTA, SPAN, SPOT, BeamEnergy, build, resolution
-from daedalus.units import GeV, cm, mm, um
+from daedalus.units import GeV, um
 
 _COLOURS = {"before": VERMILION, "after": BLUE}
 _EVENTS = 2000  # particles per simulated point
@@ -59,39 +59,11 @@ def _side_view(designs: dict[str, TelescopeDesign]) -> Figure:
     figure = Figure(figsize=(7.5, 5.2), layout="constrained")
     rows = figure.subplots(2, 1, sharex=True)
     for axes, (name, design) in zip(rows, designs.items(), strict=True):
-        _planes(axes, design, _COLOURS[name])
+        planes = (np.asarray(each) for each in (design.z, design.pitch, design.thickness))
+        draw_planes(axes, *planes, span=SPAN, spot=SPOT, divergence=DIVERGENCE, colour=_COLOURS[name])
         axes.set_title(f"{name}: pitch | thickness [um]", loc="left", color=_COLOURS[name])
-        axes.set_ylabel("x [mm]")
     rows[-1].set_xlabel("distance from the target [cm]")
     return figure
-
-
-def _planes(axes: Axes, design: TelescopeDesign, colour: str) -> None:
-    """Planes with pitch and thickness written on them, and the beam's envelope of one and two deviations."""
-    half = 0.5 * SPAN / mm
-    rows = sorted(zip(*map(np.asarray, _fields(design)), strict=True))
-    for number, (z, pitch, thickness) in enumerate(rows):
-        axes.plot([z / cm] * 2, [-half, half], color=colour, lw=thickness / (100 * um))
-        axes.annotate(
-            f"{pitch / um:.0f} | {thickness / um:.0f}",
-            (z / cm, half if number % 2 else -half),
-            xytext=(0, 9 if number % 2 else -9),
-            textcoords="offset points",
-            ha="center",
-            va="center",
-            fontsize=8,
-        )
-    z = np.linspace(0.0, 62.0, 50)
-    for deviations in (1, 2):
-        width = deviations * np.hypot(SPOT, DIVERGENCE * z * cm) / mm
-        axes.fill_between(z, -width, width, color=GREY, alpha=0.15, lw=0)
-    axes.plot(0, 0, "k*", ms=10)
-    axes.annotate("target", (0, 0), xytext=(0, 12), textcoords="offset points", ha="center", fontsize=8)
-    axes.set_ylim(-1.45 * half, 1.45 * half)
-
-
-def _fields(design: TelescopeDesign) -> tuple[Array, Array, Array]:
-    return design.z, design.pitch, design.thickness
 
 
 def _resolution(designs: dict[str, TelescopeDesign], key: Key[Array, ""]) -> Figure:

@@ -6,8 +6,8 @@ import jax
 
 from daedalus.core import Problem
 from daedalus.detectors.strips import StripPlanes
+from daedalus.detectors.telescope import TelescopeDesign
 from daedalus.geometry import Element, plain
-from daedalus.studies.tracking.design import TelescopeDesign
 
 
 def telescope_layout(problem: Problem, design: TelescopeDesign) -> tuple[Element, ...]:

@@ -12,17 +12,15 @@ from jaxtyping import Array, Float, Int, Key
 
 from daedalus.catalogue import Recipe
 from daedalus.core import Metric, Objective, Pipeline, Problem, Scenarios, Summaries
-from daedalus.detectors.strips import BINARY_ERROR, QUASI_PLANES, StripPlanes
+from daedalus.detectors.strips import BINARY_ERROR, QUASI_PLANES
+from daedalus.detectors.telescope import TelescopeDesign, crowding, evenly_spaced, kicks, strip_planes
+from daedalus.detectors.telescope_cost import channels, cost
 from daedalus.errors import ProblemError
 from daedalus.events import Events, Particles, Tracks
 from daedalus.optimisers import Adam
-from daedalus.physics.kicks import kick_variance
-from daedalus.physics.materials import material
 from daedalus.physics.particles import pion
 from daedalus.reconstruction.scattered_line_fit import ScatteredLineFit, line_estimate
 from daedalus.sources.beam import Beam
-from daedalus.studies.tracking.cost import channels, cost
-from daedalus.studies.tracking.design import TelescopeDesign
 from daedalus.units import EUR, cm, kEUR, mm, mrad, um
 
 SPAN = 10 * cm  # full width of every plane, five standard deviations of the beam at the far end
@@ -33,7 +31,6 @@ MOMENTA = (1.0, 10.0)  # range of the beam's momentum [GeV]
 PLANES = (2, 16)  # fewest that make a line, most that fit on the table with their boxes
 IMPACT_SCALE = 2 * um  # a change of the impact resolution that matters
 COST_SCALE = 5 * kEUR  # a change of the cost that matters
-BOX = 3 * cm  # depth of the box a plane is mounted in, and so the least distance of two planes
 CROWDING_SCALE = 0.02  # a violation that matters: two planes nearer than 0.86 of a box's depth
 _TINY = 1e-18  # m2; floor of a variance, so that the root of an empty scenario has a derivative
 
@@ -76,7 +73,7 @@ def telescope(planes: int = 5, momentum: float | None = None, *, quasi: bool = F
         objectives=(
             Objective("impact", impact, "um", IMPACT_SCALE, doc="error in the target, mean over momenta"),
             Objective("cost", telescope_cost, "EUR", COST_SCALE, doc="channels and silicon"),
-            Objective("crowding", crowding, "1", CROWDING_SCALE, doc="planes whose boxes overlap"),
+            Objective("crowding", overlap, "1", CROWDING_SCALE, doc="planes whose boxes overlap"),
         ),
         metrics=(
             Metric("impact_expected", impact_expected, "um", doc="impact in closed form"),
@@ -108,19 +105,6 @@ def telescope_recipe(problem: Problem) -> Recipe:
     )
 
 
-def evenly_spaced(planes: int, *, nearest: float, pitch: float, thickness: float) -> TelescopeDesign:
-    """A telescope of equal planes, evenly spaced up to the end of the table.
-
-    Args:
-        planes: how many [1].
-        nearest: distance of the first from the target [m].
-        pitch: of all planes [m].
-        thickness: of all planes [m].
-    """
-    z = jnp.linspace(nearest, 60 * cm, planes)
-    return TelescopeDesign(z=z, pitch=jnp.full(planes, pitch), thickness=jnp.full(planes, thickness))
-
-
 def build(design: TelescopeDesign, truth: BeamEnergy, *, quasi: bool = False) -> Pipeline:
     """The pipeline of a telescope: beam, strips, fit; and the sum of squared errors in the target.
 
@@ -129,28 +113,15 @@ def build(design: TelescopeDesign, truth: BeamEnergy, *, quasi: bool = False) ->
         truth: the beam's momentum [GeV].
         quasi: whether the strips draw quasi-random numbers.
     """
-    strips = StripPlanes(
-        z=design.z,
-        pitch=design.pitch,
-        thickness=design.thickness / material("silicon").X0,
-        span=SPAN,
-        particle=pion,
-        quasi=quasi,
-    )
+    strips = strip_planes(design, span=SPAN, particle=pion, quasi=quasi)
     fit = ScatteredLineFit(
         z=design.z,
         sigma=BINARY_ERROR * design.pitch,
-        kick=kicks(design, truth.momentum),
+        kick=kicks(design, truth.momentum, pion),
         z_reference=TARGET,
     )
     beam = Beam(momentum=truth.momentum, spot=SPOT, divergence=DIVERGENCE, z=TARGET)
     return Pipeline([beam, strips, fit], {"squared_error": squared_error})
-
-
-def kicks(design: TelescopeDesign, momentum: Float[Array, ""]) -> Float[Array, "plane"]:
-    """Variance of the projected scattering angle in each plane [rad2], at a momentum [GeV]."""
-    thickness = design.thickness / material("silicon").X0
-    return kick_variance(thickness, pion.beta_momentum(jnp.asarray(momentum)[None]))[:, 0]
 
 
 def squared_error(events: Events, earlier: dict[str, Array]) -> Float[Array, ""]:
@@ -162,7 +133,7 @@ def squared_error(events: Events, earlier: dict[str, Array]) -> Float[Array, ""]
 
 def resolution(design: TelescopeDesign, momentum: Float[Array, ""]) -> Float[Array, ""]:
     """The law: standard deviation [m] of the position in the target at a momentum [GeV], in closed form."""
-    estimate = line_estimate(design.z, BINARY_ERROR * design.pitch, kicks(design, momentum), TARGET)
+    estimate = line_estimate(design.z, BINARY_ERROR * design.pitch, kicks(design, momentum, pion), TARGET)
     return jnp.sqrt(estimate.covariance[0, 0])
 
 
@@ -186,10 +157,9 @@ def telescope_cost(design: TelescopeDesign, summaries: Summaries, truths: BeamEn
     return cost(design, SPAN) * EUR
 
 
-def crowding(design: TelescopeDesign, summaries: Summaries, truths: BeamEnergy) -> Float[Array, ""]:
-    """How far planes overlap: sum over neighbours of max(1 - distance / depth of a box, 0)^2 [1]."""
-    distance = jnp.diff(jnp.sort(design.z))
-    return jnp.sum(jnp.maximum(1.0 - distance / BOX, 0.0) ** 2)
+def overlap(design: TelescopeDesign, summaries: Summaries, truths: BeamEnergy) -> Float[Array, ""]:
+    """How far planes overlap, see `crowding` [1]."""
+    return crowding(design)
 
 
 def telescope_channels(design: TelescopeDesign, summaries: Summaries, truths: BeamEnergy) -> Float[Array, ""]:
