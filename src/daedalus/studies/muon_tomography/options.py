@@ -9,12 +9,13 @@ from typing import Literal, get_args, get_type_hints
 from daedalus.core import Design
 from daedalus.errors import ProblemError
 from daedalus.objectives import Attitude
-from daedalus.units import mm, ns
+from daedalus.units import mm, mrad, ns
 
 FluxName = Literal["guan", "shukla_sankrith", "reyna", "ecomug"]
 Knowledge = Literal["known", "measured", "unknown", "inferred"]
 Law = Literal["highland", "lynch_dahl"]
 Method = Literal["poca", "shared", "likelihood"]
+Movement = Literal["none", "left_out", "profiled"]
 
 _SHARES = (
     "momentum_resolution",
@@ -158,6 +159,42 @@ class MapOptions:
             wrong.append(f"steps is {self.steps}, expected 1 to 100")
         if wrong:
             raise ProblemError(f"options out of range: {'; '.join(wrong)}.")
+
+
+@dataclasses.dataclass(frozen=True)
+class MovementOptions:
+    """What is known of the place of the lower stack of panels against the upper one.
+
+    Attributes:
+        movement: "none": the stack is where it is believed to be; "left_out": it is not, and nobody fits it;
+            "profiled": it is fitted with what is scanned, from the same muons.
+        stack_shift: standard deviation of its place beforehand, in x, y and z each [m].
+        stack_turn: that of its turn about each of the three axes [rad].
+    """
+
+    movement: Movement = "none"
+    stack_shift: float = 1 * mm
+    stack_turn: float = 1 * mrad
+
+    def __post_init__(self) -> None:
+        """Checks every option.
+
+        Raises:
+            ProblemError: options out of range; all of them are named, with what is allowed.
+        """
+        wrong = not_among(self)
+        widths = ("stack_shift", "stack_turn")
+        wrong += [f"{name} is {getattr(self, name)}, expected 0 or more" for name in widths if getattr(self, name) < 0]
+        if wrong:
+            raise ProblemError(f"options out of range: {'; '.join(wrong)}.")
+
+    def physics(self) -> tuple[str, ...]:
+        """What is known of the stack, in words; nothing where it stands still."""
+        if self.movement == "none":
+            return ()
+        how = "left out of the fit" if self.movement == "left_out" else "profiled with the same muons"
+        known = f"{self.stack_shift / mm:g} mm along and {self.stack_turn / mrad:g} mrad about each axis"
+        return (f"place of the lower stack: known to {known}, {how}",)
 
 
 def first_design(references: Mapping[str, Design], name: str) -> Design:

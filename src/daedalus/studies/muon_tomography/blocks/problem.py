@@ -7,9 +7,15 @@ from typing import Any
 
 from daedalus.catalogue import Recipe, takes
 from daedalus.core import Metric, Pipeline, Problem, Scenarios
+from daedalus.errors import ProblemError
 from daedalus.optimisers import Adam, Geometric
 from daedalus.sources.apertures import ThroughBox
 from daedalus.sources.cosmic_muons import CosmicMuons
+from daedalus.studies.muon_tomography.blocks.movement import (
+    movement_information,
+    movement_metrics,
+    movement_objective,
+)
 from daedalus.studies.muon_tomography.blocks.scenario import CELLS, cube, imaged_materials, random_blocks
 from daedalus.studies.muon_tomography.contents import Contents, HiddenBlock, cargo_materials, need_block
 from daedalus.studies.muon_tomography.design import ScannerDesign
@@ -21,7 +27,12 @@ from daedalus.studies.muon_tomography.detection import (
     detection_passes,
 )
 from daedalus.studies.muon_tomography.imaging import class_metric, final_map, image_objective, map_passes
-from daedalus.studies.muon_tomography.options import MapOptions, ScanOptions, first_design
+from daedalus.studies.muon_tomography.options import (
+    MapOptions,
+    MovementOptions,
+    ScanOptions,
+    first_design,
+)
 from daedalus.studies.muon_tomography.scan import Scan, scan_stages, with_flaws
 from daedalus.studies.muon_tomography.scanner import (
     FLOOR,
@@ -78,10 +89,11 @@ def x0_imaging(scan: ScanOptions, mapping: MapOptions, *, start: str = "initial"
     )
 
 
-@takes(ScanOptions, MapOptions)
+@takes(ScanOptions, MapOptions, MovementOptions)
 def block_detection(
     scan: ScanOptions,
     mapping: MapOptions,
+    movement: MovementOptions,
     *,
     start: str = "initial",
     goal: Goal = "time",
@@ -94,6 +106,7 @@ def block_detection(
     Args:
         scan: muons, what is known of them, flaws and risk; see `ScanOptions`.
         mapping: how the map is made; see `MapOptions`.
+        movement: of the lower panels, a nuisance of the time; see `MovementOptions`.
         start: reference layout that the search starts from.
         goal: minimise the "time" to find the block, or the "cross_entropy" of deciding whether it is there.
         size: of the block's sides [voxels of 10 cm].
@@ -105,21 +118,34 @@ def block_detection(
         StageError: a volume that cannot be read.
     """
     need_block(size, CELLS // 2, hidden)
+    moves = movement.movement != "none"
+    if moves and goal != "time":
+        raise ProblemError(
+            f"a movement is a nuisance of the time to find a block, but goal is {goal!r}; expected goal=time, or "
+            "movement=none."
+        )
     inserts = cargo_materials(hidden)
     target = target_from_file(volume_file, cube(), inserts, scan) if volume_file else Target.of_air(cube(), inserts)
     hiding = HiddenBlock(target.voxels.shape, size, 0.0 if volume_file else CLUTTERED)
     score = lambda summaries: block_score(final_map(summaries, target.voxels, mapping), size)
     seconds = muon_source(scan).exposure(MUONS)
+
+    def passes(contents: Contents) -> list[dict[str, Any]]:
+        first, *others = detection_passes(target, contents, scan, mapping)
+        return [first | {"movement": movement_information(target, contents, scan)} if moves else first, *others]
+
+    known = detection_objective(goal, score, scan, seconds)
     return _problem(
         (scan, mapping),
         target,
         Scenarios(hiding, 2 * VOLUMES),
         start=start,
-        passes=lambda contents: detection_passes(target, contents, scan, mapping),
+        passes=passes,
         name="muon_tomography/block_detection",
-        objectives=(detection_objective(goal, score, scan, seconds),),
-        metrics=(*detection_metrics(score), COST),
+        objectives=(movement_objective(movement, scan, seconds) if moves else known,),
+        metrics=(*detection_metrics(score), *(movement_metrics(movement, scan, seconds) if moves else ()), COST),
         doc="a dense block hidden among scrap in a cubic metre",
+        told=movement.physics(),
     )
 
 
@@ -144,6 +170,7 @@ def _problem(
     *,
     start: str,
     passes: Callable[[Contents], list[dict[str, Any]]],
+    told: tuple[str, ...] = (),
     **described: Any,
 ) -> Problem:
     scan, mapping = options
@@ -162,6 +189,6 @@ def _problem(
         scenarios=with_flaws(contents, PANELS, scan),
         events=MUONS,
         references=references,
-        physics=(*scan.physics(), f"map: {mapping.method}", f"a scan of {MUONS} muons takes {seconds:.0f} s"),
+        physics=(*scan.physics(), *told, f"map: {mapping.method}", f"a scan of {MUONS} muons takes {seconds:.0f} s"),
         **described,
     )
