@@ -71,6 +71,8 @@ def test_every_study_is_registered():
         ("studies/imaging_table.py", "studies/muon_tomography.md"),
         ("studies/scanner_table.py", "studies/muon_tomography.md"),
         ("studies/muography_table.py", "studies/muography.md"),
+        ("studies/inferno_table.py", "studies/binned_analysis.md"),
+        ("studies/telescope_inference_table.py", "studies/binned_analysis.md"),
     ],
 )
 def test_tables_of_pages_are_those_of_their_data(script, page, tmp_path):

@@ -2,7 +2,9 @@
 
 from daedalus.events.deflections import Deflections
 from daedalus.events.hits import Hits
+from daedalus.events.memberships import Memberships
 from daedalus.events.momenta import Momenta
+from daedalus.events.observables import Observables, Processes, Scores
 from daedalus.events.particles import Particles
 from daedalus.events.quasi import quasi_normals, quasi_normals_and_uniforms, quasi_uniforms
 from daedalus.events.record import Events, blank_events
@@ -14,9 +16,13 @@ __all__ = [
     "Deflections",
     "Events",
     "Hits",
+    "Memberships",
     "Momenta",
+    "Observables",
     "Particles",
+    "Processes",
     "Scatterings",
+    "Scores",
     "Tracks",
     "blank_events",
     "normals",

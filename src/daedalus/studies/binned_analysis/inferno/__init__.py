@@ -1,0 +1,1 @@
+"""INFERNO's synthetic problem: a neural summary for the yield of a signal over an uncertain background."""

@@ -1,0 +1,1 @@
+"""A telescope and the analysis of what it measures, designed together."""
