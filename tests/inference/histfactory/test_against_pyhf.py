@@ -83,7 +83,9 @@ def test_fits_and_limits_are_the_same(name):
     np.testing.assert_allclose(found.expected, bands, rtol=2e-6)
 
 
-@pytest.mark.parametrize("name", ["deficit", pytest.param("regions", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "name", ["deficit", *(pytest.param(n, marks=pytest.mark.slow) for n in ("regions", "uncorrelated"))]
+)
 def test_the_statistic_without_a_floor_is_the_same(name):
     known = case(name)
     found = compiled(partial(hypothesis_test, statistic="q"))(known.model, known.data)

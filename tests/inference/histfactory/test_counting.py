@@ -156,6 +156,7 @@ def test_toys_have_the_moments_of_their_laws():
     np.testing.assert_array_equal(drawn.auxiliary[:, 0], 0.0)
 
 
+@pytest.mark.slow
 def test_the_p_values_of_toys_are_those_of_poisson():
     # without nuisances the statistic orders toys by their counts
     model, count, number = counting(), 18.0, 3000
