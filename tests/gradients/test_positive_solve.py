@@ -40,6 +40,8 @@ def test_derivatives_are_those_of_finite_differences():
 
 def test_what_is_not_positive_is_not_finite():
     assert not jnp.all(jnp.isfinite(positive_solve(jnp.zeros((3, 3)), jnp.ones((3, 1)))))
+    indefinite = jnp.array([[1.0, 2.0], [2.0, 1.0]])
+    assert not jnp.any(jnp.isfinite(positive_solve(indefinite, jnp.ones((2, 1)))))
 
 
 def test_two_telescopes_of_many_designs_do_not_wait_for_each_other():

@@ -43,12 +43,14 @@ from daedalus.reconstruction.unknown_momentum import UnknownMomentum
 from daedalus.search.shrinking import Shrinking
 from daedalus.sources import CosmicMuons, HorizontalWindow, MuonFile
 from daedalus.sources.beam import Beam
+from daedalus.sources.displaced_particles import DisplacedParticles
 from daedalus.sources.electrons import Electrons
 from daedalus.sources.spectrum_variation import FluxRatio, SpectrumTilt
 from daedalus.studies.binned_analysis.blobs.problem import MEANS
 from daedalus.studies.binned_analysis.blobs.source import Blobs
 from daedalus.studies.binned_analysis.inferno.source import SignalAndBackground
 from daedalus.studies.binned_analysis.selection.source import PeakOnSlope
+from daedalus.studies.binned_analysis.telescope.impact import ImpactLogarithm
 from daedalus.studies.muography.crossing import RockCrossing
 from daedalus.studies.muography.rays import SkyRays
 from daedalus.studies.test_functions.hump import Mixture, UniformComponents
@@ -163,6 +165,22 @@ def rock_crossing(*, void: bool) -> RockCrossing:
     return RockCrossing(rays.place, hill, rays.void, (0.0, 0.0), jnp.asarray(0.4), transmission, 2.2, -1.0)
 
 
+def displaced() -> DisplacedParticles:
+    """Prompt particles and others that miss the vertex by a millimetre."""
+    return DisplacedParticles(jnp.asarray(2.0), jnp.array([0.0, 1e-3]), jnp.asarray(1e-2))
+
+
+def line_fit() -> ScatteredLineFit:
+    """The fit to what the strips see."""
+    return ScatteredLineFit(STRIPS[0], STRIPS[1] / 12**0.5, 1e-7 * STRIPS[2] / STRIPS[2][0])
+
+
+def displaced_tracks() -> Events:
+    """Those particles after the strips and the fit."""
+    record = displaced()(blank(), key=jax.random.key(9))
+    return line_fit()(strips(hard=False)(record, key=jax.random.key(10)), key=jax.random.key(11))
+
+
 def neural_summary() -> NeuralSummary:
     """A network without kinks, whose derivative finite differences can tell."""
     network = dense_network(3, 4, width=8, key=jax.random.key(8))
@@ -220,7 +238,7 @@ STAGES = {
     "Spectrometer": lambda: (Spectrometer(jnp.asarray(0.1)), particles()),
     "LineFit": lambda: (LineFit("upper"), stacked(panels(*UPPER))),
     "ScatteredLineFit": lambda: (
-        ScatteredLineFit(STRIPS[0], STRIPS[1] / 12**0.5, 1e-7 * STRIPS[2] / STRIPS[2][0]),
+        line_fit(),
         beam_through_strips(),
     ),
     "ClosestApproach": lambda: (
@@ -243,6 +261,11 @@ STAGES = {
     "Blobs": lambda: (Blobs(MEANS["demo"]), blank()),
     "Blobs, fixed sample": lambda: (Blobs(MEANS["demo"], 7).softened(1.0), blank()),
     "PeakOnSlope": lambda: (PeakOnSlope(0.1), blank()),
+    "DisplacedParticles": lambda: (displaced(), blank()),
+    "ImpactLogarithm": lambda: (
+        ImpactLogarithm(jnp.asarray(0.6), jnp.asarray(3e-5), 0.05, 0.02),
+        displaced_tracks(),
+    ),
     "NeuralSummary": lambda: (neural_summary(), signal_and_background()),
     "IntervalBins": lambda: (intervals(), summarised()),
     "IntervalBins, soft": lambda: (intervals().softened(1.0), summarised()),

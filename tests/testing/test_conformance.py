@@ -13,7 +13,7 @@ from daedalus.testing import check_optimiser, check_space, check_stage, conforma
 from testing.cases import OPTIMISERS, ROUNDS, STAGES, panel
 
 KEY = jax.random.key(6)
-SLOW = ("muon_tomography", "muography", "tracking")  # studies of long compilation: run by `make test-slow`
+SLOW = ("binned_analysis", "muon_tomography", "muography", "tracking")  # long compilation: run by `make test-slow`
 SLOW_STAGES = ("RockCrossing",)
 SLOW_OPTIMISERS = (
     "GaussianProcess",

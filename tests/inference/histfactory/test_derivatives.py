@@ -45,7 +45,7 @@ FITTED = ("fitted uncertainty", "expected uncertainty", "best fit", "nuisance")
 TESTED = ("log CLs", "log p0", "expected log p0", *(f"expected log CLs {band}" for band in range(5)))
 
 
-def fitted(design):
+def from_fits(design):
     """What a fit quotes, the data held, or is expected to; and whether it converged."""
     model = model_of(design)
     data = model.observed(COUNTS)
@@ -54,7 +54,7 @@ def fitted(design):
     return jnp.stack([*widths, found.value[0], found.value[model.number("slope")]]), found.converged
 
 
-def tested(design):
+def from_tests(design):
     """What tests quote, the data held, or are expected to; and whether all fits converged."""
     model = model_of(design)
     data = model.observed(COUNTS)
@@ -70,7 +70,9 @@ def differences(function, design, step=1e-3):
     return np.transpose([along(unit) for unit in np.eye(len(design))])
 
 
-@pytest.mark.parametrize(("quoted", "names"), [(fitted, FITTED), pytest.param(tested, TESTED, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    ("quoted", "names"), [(from_fits, FITTED), pytest.param(from_tests, TESTED, marks=pytest.mark.slow)]
+)
 def test_what_is_quoted_has_the_derivatives_of_finite_differences(quoted, names):
     run = jax.jit(quoted, compiler_options={"xla_backend_optimization_level": 0})
     assert bool(run(DESIGN)[1])
