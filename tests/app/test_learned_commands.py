@@ -16,7 +16,7 @@ from daedalus.execution import RunFolder, measurement, read_design, read_history
 SHORT = ("--rounds", 20, "--events", 64, "--precision", "float64")
 
 
-@pytest.fixture(scope="module", params=["fit", "sensor"])
+@pytest.fixture(scope="module", params=["fit", pytest.param("sensor", marks=pytest.mark.slow)])
 def once(request, elsewhere, tmp_path_factory):
     """The folder of a short run."""
     folder = tmp_path_factory.mktemp("once") / "run"

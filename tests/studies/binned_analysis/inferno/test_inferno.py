@@ -221,6 +221,7 @@ def test_options_are_checked():
             inferno_synthetic(**wrong)
 
 
+@pytest.mark.slow  # a quarter of a million events behind every picture
 def test_figures_are_drawn(trained):
     figures = inferno_figures(PROBLEM, PROBLEM.start, trained[1], key=KEY)
     assert set(figures) == {"bins", "templates"}

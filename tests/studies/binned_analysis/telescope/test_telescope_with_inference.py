@@ -68,6 +68,7 @@ def test_derivatives_equal_finite_differences():
         assert float(slope[number]) == pytest.approx(float(difference), rel=1e-4, abs=1e-6), name
 
 
+@pytest.mark.slow  # two more evaluations to compile
 def test_a_finer_first_plane_measures_the_yield_better():
     far = PROBLEM.evaluate(PROBLEM.start, key=KEY, events=600)
     telescope = PROBLEM.start.telescope
