@@ -12,7 +12,9 @@ from daedalus.testing import ConformanceError, check_gradient, check_problem, co
 KEY = jax.random.key(2)
 
 
-@pytest.mark.parametrize("problem", [curve.fit, pytest.param(lambda: curve.sensor(scenarios=2), marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "problem", [curve.fit, pytest.param(lambda: curve.sensor(scenarios=2), marks=pytest.mark.slow)]
+)
 def test_what_learns_conforms(problem):
     problem = problem()
     verdicts = {each.name: each for each in conformance(problem)}
