@@ -119,6 +119,7 @@ def test_a_run_in_two_halves_is_the_same(cli, finished):
     ).read_bytes()
 
 
+@pytest.mark.slow
 def test_problems_are_shown_checked_and_compared(cli, elsewhere):
     for name in ("curve/fit", "curve/sensor"):
         code, out, _ = cli("show", name)
@@ -135,6 +136,7 @@ def test_problems_are_shown_checked_and_compared(cli, elsewhere):
     assert cli("check", "curve/sensor", "--keys", 2, "--designs", 1, "--events", 50)[0] == 0
 
 
+@pytest.mark.slow
 def test_the_choice_of_a_method_is_one_that_trains(cli, elsewhere):
     for name in ("curve/fit", "curve/sensor"):
         words = ("--rounds", 2, "--events", 32, "--precision", "float64", "--optimiser", "auto", "--out", name[6:])

@@ -134,6 +134,7 @@ def test_a_summary_that_tells_nothing_has_failed():
     assert float(found.values["log_cls"]) == pytest.approx(counting, rel=1e-3)  # all events in one bin, but the floor
 
 
+@pytest.mark.slow
 def test_cross_entropy_of_a_guess_and_with_augmentation():
     guess = BlobsDesign(linear_network(gain=0.0), PROBLEM.start.fractions, 0.09)
     plain, augmented = (neos_blobs(loss, width=WIDTH) for loss in ("cross_entropy", "cross_entropy_augmented"))
