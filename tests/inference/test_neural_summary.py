@@ -48,7 +48,7 @@ def templates(source, bins, network=NETWORK):
 
 
 BINS = {
-    "softmax": SoftmaxBins(0.5, LABEL, softness=1.0),
+    "softmax": SoftmaxBins(0.5, source=LABEL, softness=1.0),
     "intervals": IntervalBins(jnp.array([-9.0, -0.5, 0.4, 1.0, 9.0]), 0.3, row=1, source=LABEL, softness=1.0),
 }
 

@@ -1,6 +1,7 @@
 """Every stage, optimiser and packaged problem keeps its seam's promises; a class without a case fails."""
 
 import importlib
+import inspect
 import pkgutil
 
 import jax
@@ -13,6 +14,7 @@ from daedalus.testing import check_optimiser, check_space, check_stage, conforma
 from testing.cases import OPTIMISERS, ROUNDS, STAGES, panel
 
 KEY = jax.random.key(6)
+EVENTS = {"binned_analysis/cut_and_binning": 4001}  # with the usual 61 its templates are mostly empty
 SLOW = ("binned_analysis", "muon_tomography", "muography", "tracking")  # long compilation: run by `make test-slow`
 SLOW_STAGES = ("RockCrossing",)
 SLOW_OPTIMISERS = (
@@ -34,7 +36,7 @@ def classes(base):
     while queue:
         for kind in queue.pop().__subclasses__():
             queue.append(kind)
-            if kind.__module__.startswith("daedalus."):
+            if kind.__module__.startswith("daedalus.") and not inspect.isabstract(kind):
                 found.add(kind.__name__)
     return found
 
@@ -81,7 +83,7 @@ def test_space():
     [pytest.param(name, marks=pytest.mark.slow if name.split("/")[0] in SLOW else ()) for name in problems()],
 )
 def test_problem(name):
-    verdicts = conformance(load(name))
+    verdicts = conformance(load(name), events=EVENTS.get(name, 61))
     for verdict in verdicts:
         print(f"{verdict.name}: {'ok' if verdict.ok else 'failed'}\n{verdict.text}")
     assert all(verdict.ok for verdict in verdicts), [verdict for verdict in verdicts if not verdict.ok]

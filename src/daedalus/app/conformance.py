@@ -13,15 +13,15 @@ from daedalus.app.task import task
 from daedalus.errors import ProblemError
 
 
-def check(name: str, texts: Sequence[str], precision: str) -> None:
+def check(name: str, texts: Sequence[str], precision: str, events: int) -> None:
     """Prints the verdict of every check that applies to a problem.
 
     Raises:
         ProblemError: a check failed.
     """
     prepare(precision)
-    found = task(Configuration(name, options=settings(texts)))
-    verdicts = import_module("daedalus.testing").conformance(found.problem)  # by name: the two share a floor
+    found = task(Configuration(name, events=events, options=settings(texts)))
+    verdicts = import_module("daedalus.testing").conformance(found.problem, events=events)  # named: one floor
     console = output()
     for verdict in verdicts:
         mark = "[green]ok[/]    " if verdict.ok else "[bold red]failed[/]"

@@ -160,6 +160,7 @@ def conformance(
     name: Positional[Problem],
     /,
     *,
+    events: int = 61,
     set: Settings = [],  # noqa: B006
     precision: Precision = "float64",
 ) -> None:
@@ -167,12 +168,13 @@ def conformance(
 
     Args:
         name: the problem.
+        events: particles per scenario; more where so few give no finite figure.
         set: options of the problem.
         precision: of all numbers; derivatives are compared with finite differences, which needs float64.
     """
     from daedalus.app.conformance import check
 
-    check(name, flat(set), precision)
+    check(name, flat(set), precision, events)
 
 
 def version() -> None:

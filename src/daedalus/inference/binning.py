@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import dataclasses
 from collections.abc import Callable
 
@@ -18,107 +19,86 @@ from daedalus.inference.histograms import interval_shares, softmax_shares
 Softness = Float[Array, ""] | float | None
 
 
-class IntervalBins(Stage):
-    """The bins of a histogram in one observable, between edges; adds `Memberships`.
+class Bins(Stage):
+    """Bins of a histogram that events fall in; adds `Memberships`.
 
-    Soft bins are those of the observable blurred with a Gaussian or another kernel, see `interval_shares`; their
-    slopes come from those of the observable, exactly, or from the scores (``by_score``). Sharp bins have no
-    derivative by the observable: their slopes are shares times scores, without bias.
+    Sharp bins have no derivative by the observables: their slopes are shares times scores, without bias. Slopes of
+    soft ones come from those of the observables, exactly, or from the scores too (``by_score``).
     """
 
-    edges: Float[Array, "edge"]  # in increasing order [unit of the observable]
-    width: Float[Array, ""] | float  # of the kernel at softness one [same unit]
-    row: int = eqx.field(static=True, default=0)  # which observable
-    source: str = eqx.field(static=True, default="")  # label of the observables
-    kernel: str = eqx.field(static=True, default="gaussian")
-    open_ends: bool = eqx.field(static=True, default=True)  # whether the outermost bins take what lies beyond
-    by_score: bool = eqx.field(static=True, default=False)  # slopes of soft bins from scores too
-    softness: Softness = None  # scale of the width [1]; None: sharp
-    label: str = eqx.field(static=True, default="")  # of the memberships
+    source: str = eqx.field(static=True, default="", kw_only=True)  # label of the observables
+    by_score: bool = eqx.field(static=True, default=False, kw_only=True)  # slopes of soft bins from scores too
+    softness: Softness = eqx.field(default=None, kw_only=True)  # scale of the width [1]; None: sharp
+    label: str = eqx.field(static=True, default="", kw_only=True)  # of the memberships
 
     @property
     def name(self) -> str:
         """The stage's name, "bins" or "bins:label"."""
-        return _name(self.label)
+        return f"bins:{self.label}" if self.label else "bins"
 
     @property
     def derivative(self) -> Derivative:
         """None where bins are sharp, biased where they are soft."""
         return Derivative.NONE if self.softness is None else Derivative.BIASED
 
-    def softened(self, softness: Softness) -> IntervalBins:
+    def softened(self, softness: Softness) -> Bins:
         """The bins with their width multiplied by a factor [1], or the sharp ones for None."""
         return dataclasses.replace(self, softness=softness)
 
     def __call__(self, events: Events, *, key: Key[Array, ""]) -> Events:
         """The events with their `Memberships`."""
-        seen = _observables(events, self.source)
+        seen = events[Observables, self.source] if self.source else events[Observables]
+        return events.add(_memberships(events, self.shares, seen, self.softness is None or self.by_score), self.label)
+
+    @abc.abstractmethod
+    def shares(self, values: Float[Array, "observable event"]) -> Float[Array, "bin event"]:
+        """The share of every bin in every event, between 0 and 1, with sum 1 [1]."""
+
+
+class IntervalBins(Bins):
+    """The bins of a histogram in one observable, between edges.
+
+    Soft bins are those of the observable blurred with a Gaussian or another kernel, see `interval_shares`.
+    """
+
+    edges: Float[Array, "edge"]  # in increasing order [unit of the observable]
+    width: Float[Array, ""] | float  # of the kernel at softness one [same unit]
+    row: int = eqx.field(static=True, default=0)  # which observable
+    kernel: str = eqx.field(static=True, default="gaussian")
+    open_ends: bool = eqx.field(static=True, default=True)  # whether the outermost bins take what lies beyond
+
+    def shares(self, values: Float[Array, "observable event"]) -> Float[Array, "bin event"]:
+        """The share of every bin in every event, between 0 and 1, with sum 1 where ends are open [1]."""
         width = None if self.softness is None else self.width * self.softness
-        shares = lambda values: interval_shares(
-            values, self.edges.astype(values.dtype), width=width, kernel=self.kernel, open_ends=self.open_ends
-        )
-        row = seen.values[self.row], seen.slopes[:, self.row]
-        return events.add(_memberships(events, shares, *row, scored=width is None or self.by_score), self.label)
+        edges = self.edges.astype(values.dtype)
+        return interval_shares(values[self.row], edges, width=width, kernel=self.kernel, open_ends=self.open_ends)
 
 
-class SoftmaxBins(Stage):
-    """Bins that compete for an event with one observable each; adds `Memberships`.
+class SoftmaxBins(Bins):
+    """Bins that compete for an event with one observable each.
 
-    Soft: softmax(observables / temperature), whose slopes come from those of the observables, exactly, or from the
-    scores (``by_score``). Sharp: the event goes to the largest, and slopes are shares times scores, without bias.
+    Soft: softmax(observables / temperature). Sharp: the event goes to the largest.
     """
 
     temperature: Float[Array, ""] | float = 0.1  # at softness one [1]; 0.1 in the INFERNO paper
-    source: str = eqx.field(static=True, default="")  # label of the observables
-    by_score: bool = eqx.field(static=True, default=False)  # slopes of soft bins from scores too
-    softness: Softness = None  # scale of the temperature [1]; None: sharp
-    label: str = eqx.field(static=True, default="")  # of the memberships
 
-    @property
-    def name(self) -> str:
-        """The stage's name, "bins" or "bins:label"."""
-        return _name(self.label)
-
-    @property
-    def derivative(self) -> Derivative:
-        """None where bins are sharp, biased where they are soft."""
-        return Derivative.NONE if self.softness is None else Derivative.BIASED
-
-    def softened(self, softness: Softness) -> SoftmaxBins:
-        """The bins with their temperature multiplied by a factor [1], or the sharp ones for None."""
-        return dataclasses.replace(self, softness=softness)
-
-    def __call__(self, events: Events, *, key: Key[Array, ""]) -> Events:
-        """The events with their `Memberships`."""
-        seen = _observables(events, self.source)
-        temperature = None if self.softness is None else self.temperature * self.softness
-        shares = lambda logits: softmax_shares(logits, temperature=temperature)
-        row = seen.values, seen.slopes
-        return events.add(_memberships(events, shares, *row, scored=temperature is None or self.by_score), self.label)
+    def shares(self, values: Float[Array, "observable event"]) -> Float[Array, "bin event"]:
+        """The share of every bin in every event, between 0 and 1, with sum 1 [1]."""
+        return softmax_shares(values, temperature=None if self.softness is None else self.temperature * self.softness)
 
 
-def _name(label: str) -> str:
-    return f"bins:{label}" if label else "bins"
-
-
-def _observables(events: Events, label: str) -> Observables:
-    return events[Observables, label] if label else events[Observables]
-
-
-def _memberships(
-    events: Events, shares: Callable[[Array], Array], values: Array, slopes: Array, *, scored: bool
-) -> Memberships:
-    """The shares at the given values, with slopes by scores or through the values' own (axis nuisance first)."""
+def _memberships(events: Events, shares: Callable[[Array], Array], seen: Observables, scored: bool) -> Memberships:
+    """The shares of what was seen, with slopes by scores or through the observables' own (axis nuisance first)."""
     if not scored:
-        share, along = jax.linearize(shares, values)
-        return Memberships(share, jax.vmap(along)(slopes))
-    share = shares(values)
-    if len(slopes) == 0:
+        share, along = jax.linearize(shares, seen.values)
+        return Memberships(share, jax.vmap(along)(seen.slopes))
+    share = shares(seen.values)
+    if len(seen.slopes) == 0:
         return Memberships(share, jnp.zeros((0, *share.shape), share.dtype))
     if Scores.__name__ not in events.nouns:
         raise StageError(
-            f"the observables depend on {len(slopes)} nuisance parameters and slopes are to come from scores, as those "
-            "of sharp bins must, but the record holds no Scores; expected them of the source. Let it add those of its "
-            "density, or measure sharp bins at shifted nuisance parameters."
+            f"the observables depend on {len(seen.slopes)} nuisance parameters and slopes are to come from scores, as "
+            "those of sharp bins must, but the record holds no Scores; expected them of the source. Let it add those "
+            "of its density, or measure sharp bins at shifted nuisance parameters."
         )
     return Memberships(share, events[Scores].values[:, None] * share)

@@ -54,7 +54,7 @@ def _check_figures(problem: Problem, found: Evaluation) -> None:
         int(found.status) in (Status.OK, Status.INFEASIBLE),
         f"the start's status is {Status(int(found.status)).name}",
         "ok",
-        "daedalus.search.first_non_finite names the stage.",
+        "daedalus.search.first_non_finite names the stage; more events may be what is missing.",
     )
     for figure in problem.figures:
         value, error = float(found.values[figure.name]), float(found.errors[figure.name])

@@ -202,8 +202,7 @@ def test_a_prior_makes_a_free_parameter_normal():
     channels = (Channel("a", (Sample("x", [5.0], (NormFactor("mu"),)),)),)
     model = BinnedModel.of(channels, "mu", settings={"mu": {"prior": (1.2, 0.1)}})
     data = model.observed([5.0])
-    change = model.negative_log_likelihood(jnp.array([1.0]), data) - (5.0 - 5.0 * np.log(5.0))
-    assert float(change) == pytest.approx(0.5 * 2.0**2, rel=1e-12)
+    assert float(model.negative_log_likelihood(jnp.array([1.0]), data)) == pytest.approx(0.5 * 2.0**2, rel=1e-12)
     constrained = sample("x", [5.0], norm("n", 0.9, 1.1), shape("h", [4.0], [6.0]))
     read = workspace_of(workspace({"a": [constrained]}, {"a": [5]}, poi=""))
     with pytest.raises(LikelihoodError, match="no prior"):

@@ -125,7 +125,8 @@ class BinnedModel(eqx.Module):
             parameters: all of them, in the order of ``names``.
             data: what was measured.
             normalised: with the terms that depend on the data and the widths only, as pyhf's; they cost time and do not
-                move a fit (but by a design that changes the widths).
+                move a fit (but by a design that changes the widths). Without them -ln L is measured from that of a
+                model which foretells each count exactly.
         """
         rate = self.expected(parameters)
         bins = jnp.sum(_poisson(data.counts, rate, normalised))
@@ -154,10 +155,21 @@ _FIELDS = ("start", "lower", "upper", "fixed", "auxiliary", "width")
 
 
 def _poisson(count: Array, rate: Array, normalised: bool) -> Array:
-    """-ln P(count | rate), less ln count! unless normalised; 0 ln 0 = 0, infinite where it cannot be."""
+    """-ln P(count | rate), or ln P(count | count) - ln P(count | rate); 0 ln 0 = 0, infinite where it cannot be.
+
+    The difference is zero at its minimum and keeps its digits around it: a profile's small changes are not lost in the
+    rounding of large numbers.
+    """
     possible = rate > 0
     log_rate = jnp.log(jnp.where(possible, rate, 1.0))
-    value = rate - count * log_rate + (gammaln(count + 1.0) if normalised else 0.0)
+    if normalised:
+        value = rate - count * log_rate + gammaln(count + 1.0)
+    else:
+        some = jnp.where(count > 0, count, 1.0)
+        excess = (rate - count) / some
+        near = (count > 0) & (jnp.abs(excess) < 0.5)
+        far = rate - count * log_rate - jnp.where(count > 0, count - count * jnp.log(some), 0.0)
+        value = jnp.where(near, rate - count - count * jnp.log1p(jnp.where(near, excess, 0.0)), far)
     return jnp.where(possible | ((count == 0) & (rate == 0)), value, jnp.inf)
 
 

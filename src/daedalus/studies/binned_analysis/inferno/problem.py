@@ -77,7 +77,9 @@ def inferno_synthetic(
     classifies = loss == "cross_entropy"
     key = jax.random.fold_in(jax.random.key(0), initialisation)
     network = dense_network(OBSERVABLES, 1 if classifies else bins, width=width, depth=depth, key=key)
-    binning = classifier_bins(bins) if classifies else SoftmaxBins(TEMPERATURE, LABEL, by_score=slopes == "score")
+    binning = (
+        classifier_bins(bins) if classifies else SoftmaxBins(TEMPERATURE, source=LABEL, by_score=slopes == "score")
+    )
     entropy = Objective("cross_entropy", mean_cross_entropy, scale=0.01, doc="mean of both processes")
     spread = Objective("uncertainty", partial(uncertainty, benchmark), doc="expected standard deviation of s")
     return Problem(
