@@ -11,7 +11,7 @@ import pytest
 from daedalus.core import Derivative, Pipeline, Stage
 from daedalus.errors import StageError
 from daedalus.events import Events, Memberships, Observables, Processes, Scores, blank_events, normals
-from daedalus.inference.binning import IntervalBins, SoftmaxBins
+from daedalus.inference.binning import Bins, Intervals, Softmax
 from daedalus.inference.neural_summary import LABEL, NeuralSummary, dense_network
 from daedalus.inference.process_templates import ProcessTemplates
 
@@ -48,8 +48,8 @@ def templates(source, bins, network=NETWORK):
 
 
 BINS = {
-    "softmax": SoftmaxBins(0.5, source=LABEL, softness=1.0),
-    "intervals": IntervalBins(jnp.array([-9.0, -0.5, 0.4, 1.0, 9.0]), 0.3, row=1, source=LABEL, softness=1.0),
+    "softmax": Bins(Softmax(0.5), source=LABEL, softness=1.0),
+    "intervals": Bins(Intervals(jnp.array([-9.0, -0.5, 0.4, 1.0, 9.0]), 0.3, row=1), source=LABEL, softness=1.0),
 }
 
 
@@ -139,7 +139,7 @@ def test_no_nuisances_need_no_scores():
     seen = Observables(jnp.ones((3, 5)), jnp.zeros((0, 3, 5)))
     record = blank_events(jnp.arange(5, dtype=jnp.uint32)).add(seen)
     for softness in (None, 1.0):
-        found = SoftmaxBins(0.1).softened(softness)(NeuralSummary(NETWORK, (0, 2), label="")(record, key=KEY), key=KEY)
+        found = Bins(Softmax()).softened(softness)(NeuralSummary(NETWORK, (0, 2), label="")(record, key=KEY), key=KEY)
         assert found[Memberships].slopes.shape == (0, 4, 5)
 
 

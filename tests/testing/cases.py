@@ -28,7 +28,7 @@ from daedalus.detectors.strips import StripPlanes
 from daedalus.events import Events, Particles, blank_events, uniforms
 from daedalus.geometry.solids import Cone, Ellipsoid
 from daedalus.geometry.voxels import Voxels
-from daedalus.inference.binning import IntervalBins, SoftmaxBins
+from daedalus.inference.binning import Bins, Intervals, Softmax
 from daedalus.inference.neural_summary import LABEL, NeuralSummary, dense_network
 from daedalus.optimisers import SGD, Adam, ErrorNorm, GlobalNorm, OneCycle, RandomSearch, WarmUp, optimiser
 from daedalus.physics.flux import Guan2015, ShuklaSankrith2016
@@ -197,9 +197,9 @@ def summarised() -> Events:
     return neural_summary()(signal_and_background(), key=jax.random.key(7))
 
 
-def intervals() -> IntervalBins:
+def intervals() -> Bins:
     """Three bins of one of these numbers."""
-    return IntervalBins(jnp.array([-1.0, 0.0, 0.5, 2.0]), jnp.asarray(0.3), row=2, source=LABEL)
+    return Bins(Intervals(jnp.array([-1.0, 0.0, 0.5, 2.0]), jnp.asarray(0.3), row=2), source=LABEL)
 
 
 STAGES = {
@@ -267,10 +267,10 @@ STAGES = {
         displaced_tracks(),
     ),
     "NeuralSummary": lambda: (neural_summary(), signal_and_background()),
-    "IntervalBins": lambda: (intervals(), summarised()),
-    "IntervalBins, soft": lambda: (intervals().softened(1.0), summarised()),
-    "SoftmaxBins": lambda: (SoftmaxBins(source=LABEL), summarised()),
-    "SoftmaxBins, soft": lambda: (SoftmaxBins(source=LABEL).softened(jnp.asarray(2.0)), summarised()),
+    "Bins": lambda: (intervals(), summarised()),
+    "Bins, soft": lambda: (intervals().softened(1.0), summarised()),
+    "Bins, competing": lambda: (Bins(Softmax(), source=LABEL), summarised()),
+    "Bins, competing and soft": lambda: (Bins(Softmax(), source=LABEL).softened(jnp.asarray(2.0)), summarised()),
     "UniformComponents": lambda: (UniformComponents(), blank()),
     "Mixture": lambda: (Mixture(jnp.array([1.2, -0.7])), stacked(UniformComponents())),
     "Mixture, marginal": lambda: (Mixture(jnp.array([1.2, -0.7]), "marginal"), stacked(UniformComponents())),

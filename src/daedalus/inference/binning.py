@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import abc
 import dataclasses
 from collections.abc import Callable
 
@@ -19,17 +18,50 @@ from daedalus.inference.histograms import interval_shares, softmax_shares
 Softness = Float[Array, ""] | float | None
 
 
+class Intervals(eqx.Module):
+    """The rule of a histogram in one observable, between edges.
+
+    Soft: the histogram of the observable blurred with a Gaussian or another kernel, see `interval_shares`.
+    """
+
+    edges: Float[Array, "edge"]  # in increasing order [unit of the observable]
+    width: Float[Array, ""] | float  # of the kernel at softness one [same unit]
+    row: int = eqx.field(static=True, default=0)  # which observable
+    kernel: str = eqx.field(static=True, default="gaussian")
+    open_ends: bool = eqx.field(static=True, default=True)  # whether the outermost bins take what lies beyond
+
+    def __call__(self, values: Float[Array, "observable event"], softness: Softness) -> Float[Array, "bin event"]:
+        """The share of every bin in every event, between 0 and 1; sharp for None [1]."""
+        width = None if softness is None else self.width * softness
+        edges = self.edges.astype(values.dtype)
+        return interval_shares(values[self.row], edges, width=width, kernel=self.kernel, open_ends=self.open_ends)
+
+
+class Softmax(eqx.Module):
+    """The rule of bins that compete for an event with one observable each.
+
+    Soft: softmax(observables / temperature). Sharp: the event goes to the largest.
+    """
+
+    temperature: Float[Array, ""] | float = 0.1  # at softness one [1]; 0.1 in the INFERNO paper
+
+    def __call__(self, values: Float[Array, "observable event"], softness: Softness) -> Float[Array, "bin event"]:
+        """The share of every bin in every event, between 0 and 1; sharp for None [1]."""
+        return softmax_shares(values, temperature=None if softness is None else self.temperature * softness)
+
+
 class Bins(Stage):
-    """Bins of a histogram that events fall in; adds `Memberships`.
+    """Bins of a histogram that events fall in, by one of the rules above; adds `Memberships`.
 
     Sharp bins have no derivative by the observables: their slopes are shares times scores, without bias. Slopes of
     soft ones come from those of the observables, exactly, or from the scores too (``by_score``).
     """
 
-    source: str = eqx.field(static=True, default="", kw_only=True)  # label of the observables
-    by_score: bool = eqx.field(static=True, default=False, kw_only=True)  # slopes of soft bins from scores too
-    softness: Softness = eqx.field(default=None, kw_only=True)  # scale of the width [1]; None: sharp
-    label: str = eqx.field(static=True, default="", kw_only=True)  # of the memberships
+    rule: Intervals | Softmax
+    source: str = eqx.field(static=True, default="")  # label of the observables
+    by_score: bool = eqx.field(static=True, default=False)  # slopes of soft bins from scores too
+    softness: Softness = None  # scale of the rule's width [1]; None: sharp
+    label: str = eqx.field(static=True, default="")  # of the memberships
 
     @property
     def name(self) -> str:
@@ -42,49 +74,14 @@ class Bins(Stage):
         return Derivative.NONE if self.softness is None else Derivative.BIASED
 
     def softened(self, softness: Softness) -> Bins:
-        """The bins with their width multiplied by a factor [1], or the sharp ones for None."""
+        """The bins with the rule's width multiplied by a factor [1], or the sharp ones for None."""
         return dataclasses.replace(self, softness=softness)
 
     def __call__(self, events: Events, *, key: Key[Array, ""]) -> Events:
         """The events with their `Memberships`."""
         seen = events[Observables, self.source] if self.source else events[Observables]
-        return events.add(_memberships(events, self.shares, seen, self.softness is None or self.by_score), self.label)
-
-    @abc.abstractmethod
-    def shares(self, values: Float[Array, "observable event"]) -> Float[Array, "bin event"]:
-        """The share of every bin in every event, between 0 and 1, with sum 1 [1]."""
-
-
-class IntervalBins(Bins):
-    """The bins of a histogram in one observable, between edges.
-
-    Soft bins are those of the observable blurred with a Gaussian or another kernel, see `interval_shares`.
-    """
-
-    edges: Float[Array, "edge"]  # in increasing order [unit of the observable]
-    width: Float[Array, ""] | float  # of the kernel at softness one [same unit]
-    row: int = eqx.field(static=True, default=0)  # which observable
-    kernel: str = eqx.field(static=True, default="gaussian")
-    open_ends: bool = eqx.field(static=True, default=True)  # whether the outermost bins take what lies beyond
-
-    def shares(self, values: Float[Array, "observable event"]) -> Float[Array, "bin event"]:
-        """The share of every bin in every event, between 0 and 1, with sum 1 where ends are open [1]."""
-        width = None if self.softness is None else self.width * self.softness
-        edges = self.edges.astype(values.dtype)
-        return interval_shares(values[self.row], edges, width=width, kernel=self.kernel, open_ends=self.open_ends)
-
-
-class SoftmaxBins(Bins):
-    """Bins that compete for an event with one observable each.
-
-    Soft: softmax(observables / temperature). Sharp: the event goes to the largest.
-    """
-
-    temperature: Float[Array, ""] | float = 0.1  # at softness one [1]; 0.1 in the INFERNO paper
-
-    def shares(self, values: Float[Array, "observable event"]) -> Float[Array, "bin event"]:
-        """The share of every bin in every event, between 0 and 1, with sum 1 [1]."""
-        return softmax_shares(values, temperature=None if self.softness is None else self.temperature * self.softness)
+        shares = lambda values: self.rule(values, self.softness)
+        return events.add(_memberships(events, shares, seen, self.softness is None or self.by_score), self.label)
 
 
 def _memberships(events: Events, shares: Callable[[Array], Array], seen: Observables, scored: bool) -> Memberships:

@@ -16,7 +16,7 @@ from daedalus.core.pipeline import Summary
 from daedalus.errors import ProblemError
 from daedalus.events import Events, Observables, Processes
 from daedalus.inference.bin_edges import even_fractions
-from daedalus.inference.binning import IntervalBins
+from daedalus.inference.binning import Bins, Intervals
 from daedalus.inference.histfactory.figures_of_merit import MERITS
 from daedalus.inference.histfactory.model import BinnedModel
 from daedalus.inference.histfactory.templates import Channel, HistoSys, NormFactor, Sample
@@ -139,7 +139,7 @@ def build(backgrounds: tuple[int, ...], design: BlobsDesign, truth: PyTree) -> P
     sums: dict[str, Summary] = {"templates": ProcessTemplates(PROCESSES)}
     if backgrounds:
         sums["cross_entropy"] = partial(cross_entropy_sums, backgrounds)
-    bins = IntervalBins(design.edges, design.bandwidth, source=LABEL)
+    bins = Bins(Intervals(design.edges, design.bandwidth), source=LABEL)
     return Pipeline([NeuralSummary(design.network, (0, 1)), bins], sums)
 
 

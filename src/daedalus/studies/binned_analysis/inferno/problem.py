@@ -14,7 +14,7 @@ from daedalus.core import Metric, Objective, Pipeline, Problem, Scenarios, Stage
 from daedalus.core.pipeline import Summary
 from daedalus.errors import ProblemError
 from daedalus.events import Events, Observables, Processes
-from daedalus.inference.binning import IntervalBins, SoftmaxBins
+from daedalus.inference.binning import Bins, Intervals, Softmax
 from daedalus.inference.count_information import count_information
 from daedalus.inference.neural_summary import LABEL, NeuralSummary, dense_network
 from daedalus.inference.process_templates import ProcessTemplates, Templates
@@ -78,7 +78,7 @@ def inferno_synthetic(
     key = jax.random.fold_in(jax.random.key(0), initialisation)
     network = dense_network(OBSERVABLES, 1 if classifies else bins, width=width, depth=depth, key=key)
     binning = (
-        classifier_bins(bins) if classifies else SoftmaxBins(TEMPERATURE, source=LABEL, by_score=slopes == "score")
+        classifier_bins(bins) if classifies else Bins(Softmax(TEMPERATURE), source=LABEL, by_score=slopes == "score")
     )
     entropy = Objective("cross_entropy", mean_cross_entropy, scale=0.01, doc="mean of both processes")
     spread = Objective("uncertainty", partial(uncertainty, benchmark), doc="expected standard deviation of s")
@@ -106,12 +106,12 @@ def inferno_recipe(problem: Problem) -> Recipe:
     return Recipe(how, rounds=400, events=4096, scenarios=1, scoring_scenarios=64)
 
 
-def classifier_bins(bins: int) -> IntervalBins:
+def classifier_bins(bins: int) -> Bins:
     """Equal bins of a classifier's output between 0 and 1, as intervals of its logarithm of odds."""
     inner = np.linspace(0.0, 1.0, bins + 1)[1:-1]
     odds = np.log(inner) - np.log1p(-inner)
     edges = jnp.asarray(np.concatenate([[odds[0] - 1.0], odds, [odds[-1] + 1.0]]))  # the outermost bins are open
-    return IntervalBins(edges, SMEARING, source=LABEL)
+    return Bins(Intervals(edges, SMEARING), source=LABEL)
 
 
 def build(binning: Stage, design: SummaryDesign, truth: Nuisances, *, classifies: bool) -> Pipeline:

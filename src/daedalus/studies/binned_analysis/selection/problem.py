@@ -15,7 +15,7 @@ from daedalus.core import Metric, Objective, Pipeline, Problem, Summaries
 from daedalus.errors import ProblemError
 from daedalus.events import Events, Memberships
 from daedalus.inference.bin_edges import even_fractions
-from daedalus.inference.binning import IntervalBins
+from daedalus.inference.binning import Bins, Intervals
 from daedalus.inference.histfactory.figures_of_merit import MERITS
 from daedalus.inference.histfactory.model import BinnedModel
 from daedalus.inference.histfactory.templates import (
@@ -122,9 +122,9 @@ def selection_recipe(problem: Problem) -> Recipe:
 
 def build(design: SelectionDesign, truth: PyTree) -> Pipeline:
     """The pipeline of a selection: memberships by mass and by the cut; and the sums its templates are made of."""
-    mass = IntervalBins(design.edges, SMEARING[0], label=MASS)
+    mass = Bins(Intervals(design.edges, SMEARING[0]), label=MASS)
     ends = jnp.stack([jnp.zeros_like(design.cut), design.cut, jnp.ones_like(design.cut)])
-    return Pipeline([mass, IntervalBins(ends, SMEARING[1], row=1, label=CUT)], {"templates": selected_templates})
+    return Pipeline([mass, Bins(Intervals(ends, SMEARING[1], row=1), label=CUT)], {"templates": selected_templates})
 
 
 def selected_templates(events: Events, earlier: PyTree) -> Templates:

@@ -28,7 +28,7 @@ from daedalus.detectors.strips import BINARY_ERROR
 from daedalus.detectors.telescope import TelescopeDesign, crowding, evenly_spaced, kicks, strip_planes
 from daedalus.detectors.telescope_cost import cost
 from daedalus.errors import ProblemError
-from daedalus.inference.binning import IntervalBins
+from daedalus.inference.binning import Bins, Intervals
 from daedalus.inference.histfactory.asymptotics import expected_discovery
 from daedalus.inference.histfactory.model import BinnedModel
 from daedalus.inference.histfactory.templates import Channel, HistoSys, NormFactor, NormSys, Sample
@@ -150,7 +150,7 @@ def build(design: TelescopeAnalysis, truth: Momentum) -> Pipeline:
         strips,
         ScatteredLineFit(telescope.z, noise, kick),
         ImpactLogarithm(design.exponent, sigma, BLUR, LIFETIME),
-        *(IntervalBins(ends, WIDTH, row, label=name) for row, name in enumerate(VARIATIONS)),
+        *(Bins(Intervals(ends, WIDTH, row), label=name) for row, name in enumerate(VARIATIONS)),
     ]
     return Pipeline(stages, {name: ProcessTemplates(len(PROCESSES), name) for name in VARIATIONS})
 
