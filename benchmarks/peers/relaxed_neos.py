@@ -1,8 +1,8 @@
 """Time a training step of the neos demonstration with relaxed, the package that neos is made of.
 
-neos itself does not install beside a current JAX. This is its demonstration (4 bins with free edges, 2000 points of each
-blob, smearing 0.09, Adam at 0.001, double precision) on relaxed's own soft histogram and hypothesis test, with a model
-of the same content as the demonstration's. relaxed 0.4.0 writes the tested value into the dictionary that a fit hands
+neos itself does not install beside a current JAX. This is its demonstration (4 bins with free edges, 2000 points of
+each blob, smearing 0.09, Adam at 0.001, double precision) on relaxed's own soft histogram and hypothesis test, with a
+model of the same content as the demonstration's. relaxed 0.4.0 writes the tested value into the dictionary that a fit hands
 to its objective, which current JAX refuses; here the fit gets a dictionary of its own, and is else the package's.
 
 To prepare: an environment of its own with relaxed 0.4.0 and optax. To compare in one run on the same machine, call it
@@ -14,6 +14,7 @@ beside benchmarks/neos.py, whose steps do the same work and also make fresh poin
 from __future__ import annotations
 
 import argparse
+import itertools
 import time
 
 import equinox as eqx
@@ -96,7 +97,7 @@ def main() -> None:
     key, sizes = jax.random.key(0), [2, arguments.width, arguments.width, 1]
     layers = [
         (jax.random.normal(jax.random.fold_in(key, i), (a, b)) / jnp.sqrt(a), jnp.zeros(b))
-        for i, (a, b) in enumerate(zip(sizes[:-1], sizes[1:], strict=True))
+        for i, (a, b) in enumerate(itertools.pairwise(sizes))
     ]
     pars = {"layers": layers, "edges": jnp.linspace(0.0, 1.0, BINS + 1)[1:-1]}
     method = optax.adam(1e-3)

@@ -34,8 +34,8 @@ def text(found: dict) -> str:
     failed, bad = (sum(int(row[name]) for row in found.values()) for name in ("failed", "bad_steps"))
     return "\n".join(
         [
-            f"Median of {'/'.join(map(str, sorted(starts)))} first networks, and their range. {trainings} trainings, of "
-            f"which {failed} failed;",
+            f"Median of {'/'.join(map(str, sorted(starts)))} first networks, and their range. {trainings} trainings, "
+            f"of which {failed} failed;",
             f"{bad} of their steps had a loss or a gradient that was not finite, or a fit that did not converge.",
             "",
             *table(HEAD, rows),
