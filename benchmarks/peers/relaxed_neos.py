@@ -2,8 +2,8 @@
 
 neos itself does not install beside a current JAX. This is its demonstration (4 bins with free edges, 2000 points of
 each blob, smearing 0.09, Adam at 0.001, double precision) on relaxed's own soft histogram and hypothesis test, with a
-model of the same content as the demonstration's. relaxed 0.4.0 writes the tested value into the dictionary that a fit hands
-to its objective, which current JAX refuses; here the fit gets a dictionary of its own, and is else the package's.
+model of the same content as the demonstration's. relaxed 0.4.0 writes the tested value into the dictionary that a fit
+hands to its objective, which current JAX refuses; here the fit gets a dictionary of its own, and is else the package's.
 
 To prepare: an environment of its own with relaxed 0.4.0 and optax. To compare in one run on the same machine, call it
 beside benchmarks/neos.py, whose steps do the same work and also make fresh points, errors and a history.
