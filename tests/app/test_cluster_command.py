@@ -14,6 +14,7 @@ from daedalus.execution.log import LOG, read_log
 RUN = ("run", "tracking/telescope", "--rounds", 3, "--events", 40, "--scenarios", 2, "--scoring-scenarios", 4)
 
 
+@pytest.mark.slow
 def test_a_run_on_a_cluster_gives_the_same_history_and_an_account(cli, tmp_path):
     method = ("--optimiser", "cmaes")
     assert cli(*RUN, *method, "--out", "here")[0] == 0

@@ -74,6 +74,7 @@ def test_a_run_ends_with_its_money_and_goes_on(cli, tmp_path):
     assert read_history(tmp_path / "run")["round"].max() == 7
 
 
+@pytest.mark.slow
 def test_a_run_may_begin_where_another_one_is(cli, tmp_path):
     assert cli(*DARTS, "--out", "run")[0] == 0
     assert cli(*DARTS, "--out", "next", "--start", "run", "--rounds", 1)[0] == 0

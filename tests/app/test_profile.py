@@ -54,6 +54,7 @@ def test_a_profile_is_printed_and_drawn(elsewhere, capsys, tmp_path):
     assert (tmp_path / "new" / "profile.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_nothing_is_written_unless_asked(elsewhere, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     profile("dartboard/reach", repeats=1, out=None, **SMALL)

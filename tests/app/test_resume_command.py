@@ -8,6 +8,7 @@ import sys
 import time
 
 import numpy as np
+import pytest
 
 from daedalus.app.rerun import difference
 from daedalus.execution import read_history, read_manifest
@@ -51,6 +52,7 @@ def test_a_batch_systems_signal_ends_a_run_in_order_and_it_goes_on_to_the_same_e
     assert read_manifest(tmp_path / "run")["status"] == "finished"
 
 
+@pytest.mark.slow
 def test_other_versions_are_told_when_a_run_goes_on(cli, tmp_path):
     assert cli(*DARTS, "--out", "run")[0] == 0
     noted = read_manifest(tmp_path / "run")
@@ -61,6 +63,7 @@ def test_other_versions_are_told_when_a_run_goes_on(cli, tmp_path):
     assert "not be the same bits" in said
 
 
+@pytest.mark.slow
 def test_a_finished_run_may_have_more_rounds(cli, tmp_path):
     assert cli(*DARTS, "--out", "run")[0] == 0
     before = read_history(tmp_path / "run")
@@ -75,6 +78,7 @@ def test_a_finished_run_may_have_more_rounds(cli, tmp_path):
     assert cli("rerun", "run", "--out", "again")[0] == 0
 
 
+@pytest.mark.slow
 def test_a_run_ends_with_its_hours_and_goes_on(cli, tmp_path):
     assert cli(*DARTS, "--out", "whole")[0] == 0
     code, _, said = cli(*DARTS, "--out", "run", "--hours", 1e-9)

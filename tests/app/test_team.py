@@ -118,6 +118,7 @@ def test_what_a_team_cannot_do_is_refused(words, text, cli):
     assert re.search(text, " ".join(said.split()))
 
 
+@pytest.mark.slow
 def test_processes_that_a_batch_system_starts_find_each_other(alone, tmp_path, tmp_path_factory):
     if why_not():
         pytest.skip(why_not())

@@ -50,6 +50,7 @@ def test_slope_and_information_are_those_of_the_likelihood():
     assert float(-second / expected) == pytest.approx(1.0, abs=0.1)
 
 
+@pytest.mark.slow
 def test_steps_climb():
     chords, momentum, weight = data(300)
 

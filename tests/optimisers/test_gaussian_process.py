@@ -61,6 +61,7 @@ def test_a_front_is_drawn():
     assert hypervolume(scores, reference) > 0.97 * exact
 
 
+@pytest.mark.slow
 def test_whole_numbers_and_choices_are_moved_as_such():
     # the second choice is better by two; the best whole number is 6
     def function(places):
@@ -98,6 +99,7 @@ def test_gradients_save_rows():
     assert np.min(steep) < 0.5
 
 
+@pytest.mark.slow
 def test_both_basins_of_a_mirror_are_found():
     # a double well with minima at (+-2, 0)
     well = lambda places: 0.1 * (places[:, 0] ** 2 - 4.0) ** 2 + places[:, 1] ** 2

@@ -159,8 +159,9 @@ def _search(loss: Loss, start: Array, theta: PyTree, box: _Box, steps: int) -> _
         new = measured(state.trial)
         finite = jnp.isfinite(new.loss) & jnp.isfinite(new.slope).all() & jnp.isfinite(new.hessian).all()
         first, gained = state.steps < 0, state.best.loss - new.loss
-        tiny = (state.promised >= 0) & (state.promised <= 8 * eps * (1.0 + jnp.abs(state.best.loss)))
-        better = finite & (first | ((state.promised >= 0) & ((gained > 0.05 * state.promised) | tiny)))
+        rounding = 8 * eps * _size(state.best)
+        tiny = ~first & (jnp.abs(state.promised) <= rounding)  # of either sign, which rounding decides
+        better = finite & (first | tiny | ((state.promised >= 0) & (gained > 0.05 * state.promised)))
         light = state.damping <= 1.01 * _DAMPING
         good = tiny | (gained > 0.5 * state.promised)
         eased = jnp.where(good, jnp.where(light, 0.0, _LESS * state.damping), state.damping)
@@ -181,6 +182,11 @@ def _search(loss: Loss, start: Array, theta: PyTree, box: _Box, steps: int) -> _
     found = jax.lax.while_loop(lambda s: s.outcome < 0, step, state)
     flat = (found.outcome == Outcome.CONVERGED) & _flat(found.best.hessian, ~box.holds(found.best))
     return found._replace(outcome=jnp.where(flat, Outcome.FLAT, found.outcome).astype(jnp.int32))
+
+
+def _size(at: _Place) -> Array:
+    """What a loss is the difference of, by its value and its curvature: its rounding is a share of this."""
+    return 1.0 + jnp.abs(at.loss) + 0.5 * jnp.abs(jnp.diagonal(at.hessian)) @ at.y**2
 
 
 def _step(at: _Place, damping: Array, box: _Box) -> tuple[Array, Array]:

@@ -50,7 +50,7 @@ def documents(draw):
     return workspace(channels, observed, [workspaces.LUMI])
 
 
-@settings(max_examples=25)
+@settings(max_examples=16)
 @given(documents())
 def test_likelihoods_of_any_structure_are_the_same(document):
     read = workspace_of(document)
@@ -83,7 +83,7 @@ def experiments(draw):
     return workspace({"a": signal_region, "b": control_region}, {"a": fluctuated[:2], "b": fluctuated[2:]})
 
 
-@settings(max_examples=12)
+@settings(max_examples=8)
 @given(experiments(), st.sampled_from([0.6, 1.0, 2.3]))
 def test_fits_and_limits_are_the_same_whatever_the_numbers(document, mu):
     read = workspace_of(document)

@@ -30,6 +30,7 @@ def read(name, key=KEY):
     return [np.asarray(column) for column in sharp(PUBLISHED.space.point(PUBLISHED.references[name]), key)]
 
 
+@pytest.mark.slow
 def test_the_initial_layout_sees_one_muon_in_eighteen():
     accepted, *_ = read("initial")
     # issue and reference code: about 6 %; 24 000 muons know it to 0.15 %

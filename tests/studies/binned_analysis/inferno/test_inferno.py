@@ -184,7 +184,7 @@ def test_the_classifier_is_binned_in_its_output():
     output = jax.nn.sigmoid(record.nouns["Observables:summary"].values[0])
     expected = counts(output, jnp.linspace(0, 1, 5), jnp.ones(4000))[0]
     np.testing.assert_allclose(jnp.sum(record.nouns["Memberships"].share, 1), expected)
-    assert classifier_bins(10).edges.shape == (11,)
+    assert classifier_bins(10).rule.edges.shape == (11,)
     found = problem.evaluate(design, key=KEY, events=4000)
     signal = np.arange(4000) % 4 == 0
     loss = -np.log(np.where(signal, output, 1 - output))

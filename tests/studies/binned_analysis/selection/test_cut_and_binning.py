@@ -8,7 +8,7 @@ from scipy.optimize import minimize_scalar
 
 from daedalus.errors import ProblemError
 from daedalus.inference.bin_edges import even_fractions, fractions_of
-from daedalus.inference.histfactory.figures_of_merit import MERITS
+from daedalus.inference.histfactory.figures_of_merit import MERITS, expected_exclusion
 from daedalus.search import optimise
 from daedalus.studies.binned_analysis.selection.design import WINDOW, SelectionDesign
 from daedalus.studies.binned_analysis.selection.problem import (
@@ -104,6 +104,7 @@ def test_derivatives_by_the_cut_and_the_edges():
         np.testing.assert_allclose(gradient[:, axis], difference, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_soft_bins_become_sharp_ones():
     problem = cut_and_binning("uncertainty")
     losses = [
@@ -115,6 +116,16 @@ def test_soft_bins_become_sharp_ones():
     assert off[2] < 0.01 * off[0]
 
 
+def test_fits_of_noisy_templates_converge():
+    exact = expected_shares(jnp.asarray(0.9), jnp.array([100.0, 121.5, 129.0, 160.0]), 0.1)
+    noisy = jax.random.poisson(jax.random.key(0), exact * 8000, (6000, *exact.shape)) / 8000
+    fits = jax.jit(jax.vmap(lambda shares: expected_exclusion(selection_model(shares, Systematics())).held))(noisy)
+    mirrored = np.all(noisy[:, 2] == noisy[:, 3], 1)  # up as down: the start is a saddle, which says so
+    assert mirrored.sum() < 30
+    assert np.all(fits.converged | mirrored)
+
+
+@pytest.mark.slow
 def test_every_uncertainty_costs_something():
     nothing = float(law(0.4, even(8), Systematics(**EXACT)))
     for name, value in {"slope": 0.1, "normalisation": 0.1, "luminosity": 0.02, "simulated": 20_000.0}.items():

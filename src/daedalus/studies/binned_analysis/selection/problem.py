@@ -30,7 +30,7 @@ from daedalus.inference.histfactory.templates import (
 )
 from daedalus.inference.process_templates import ProcessTemplates, Templates
 from daedalus.optimisers import Adam
-from daedalus.optimisers.schedules import Constant
+from daedalus.optimisers.schedules import Cosine, Geometric
 from daedalus.studies.binned_analysis.selection.design import SelectionDesign
 from daedalus.studies.binned_analysis.selection.source import DOWN, NOMINAL, PROCESSES, SIGNAL, UP, PeakOnSlope
 from daedalus.units import GeV
@@ -115,9 +115,12 @@ def cut_and_binning(
 
 
 def selection_recipe(problem: Problem) -> Recipe:
-    """How the problem is best run: Adam from even bins."""
-    how = Adam(step_share=0.02, softness=Constant(0.5))
-    return Recipe(how, rounds=150, events=32_000, scenarios=1, scoring_scenarios=1)
+    """How the problem is best run: Adam from even bins.
+
+    Few events pass a tight cut, so many are made: with 32 000 of them six bins end 0.2 above the least ln CLs.
+    """
+    how = Adam(step_share=0.02, schedule=Cosine(1.0, 0.03), softness=Geometric(1.0, 0.3))
+    return Recipe(how, rounds=300, events=256_000, scenarios=1, scoring_scenarios=1)
 
 
 def build(design: SelectionDesign, truth: PyTree) -> Pipeline:
