@@ -72,6 +72,7 @@ def test_every_study_is_registered():
         ("studies/scanner_table.py", "studies/muon_tomography.md"),
         ("studies/muography_table.py", "studies/muography.md"),
         ("studies/inferno_table.py", "studies/binned_analysis.md"),
+        ("studies/selection_table.py", "studies/binned_analysis.md"),
         ("studies/neos_table.py", "studies/binned_analysis.md"),
         ("studies/telescope_inference_table.py", "studies/binned_analysis.md"),
     ],
