@@ -1,5 +1,7 @@
 """Known constraints: every design that is evaluated meets them, and moves no farther than it must."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -90,6 +92,102 @@ def test_no_evaluation_is_spent_on_an_inadmissible_design(optimiser):
         best = history.best_row()
         assert history["sides[0] [m]"][best] == pytest.approx(0.8, abs=0.05)  # nearest to (1.9, 1.8) on the line
         assert history["bars [1]"][best] == 4.0
+
+
+def shortened(design):
+    """Both sides in proportion, so that they add up to 1.5 m at most: a repair that is not the least move."""
+    share = jnp.minimum(1.0, 1.5 / jnp.sum(design.sides))
+    return dataclasses.replace(design, sides=design.sides * share * (1.0 - 1e-12))
+
+
+def longest(design):
+    return design.sides[0] + design.sides[1]
+
+
+def wished(task, *cubes):
+    """Places in the cube that a search would like to go to."""
+    return Point(jnp.array(cubes), task.space.point(task.start).learned)
+
+
+REPAIRED = Constraint("length", longest, upper=1.5, known=True, repair=shortened)
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_repair_takes_the_place_of_least_moves(whole):
+    task = problem(REPAIRED)
+    points = wished(task, [0.9, 0.6, 0.2], [0.5, 0.95, 0.8], [1.2, -0.3, 0.5])
+    cubes = jax.jit(lambda p: task.admitted(p, whole=whole).cube)(points)
+    inside = np.clip(points.cube, 0.0, 1.0)
+    expected = inside[:, :2] * 0.75 / inside[:, :2].sum(1, keepdims=True)  # a sum of 1.5 m in a cube of two metres
+    np.testing.assert_allclose(cubes[:, :2], expected, atol=1e-9)
+    bars = np.asarray(jax.vmap(task.space.snapped)(points.cube))[:, 2] if whole else inside[:, 2]
+    np.testing.assert_allclose(cubes[:, 2], bars, atol=1e-12)
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_repair_leaves_what_meets_the_constraint(whole):
+    still = Constraint("length", longest, upper=1.5, known=True, repair=lambda design: design)
+    task = problem(still)
+    points = wished(task, [0.3, 0.4, 0.2], [0.0, 0.0, 0.0], [0.7491, 0.0, 0.83])
+    cubes = jax.jit(lambda p: task.admitted(p, whole=whole).cube)(points)
+    place = jax.vmap(task.space.snapped)(points.cube) if whole else points.cube
+    np.testing.assert_array_equal(cubes, place)  # whole numbers, too, are between two where they may be
+
+
+def test_where_a_repair_does_not_help_least_moves_do():
+    """For one of the points alone: the others stay as repaired."""
+
+    def half(design):  # shortens frames of few bars, and leaves others as they are
+        return jax.tree.map(lambda new, old: jnp.where(design.bars < 3, new, old), shortened(design), design)
+
+    task = problem(dataclasses.replace(REPAIRED, repair=half))
+    points = wished(task, [0.9, 0.6, 0.0], [0.9, 0.6, 1.0], [0.1, 0.2, 1.0])
+    few, many, fine = task.admitted(points, whole=True).cube
+    np.testing.assert_allclose(few[:2], [0.9 / 2, 0.6 / 2], atol=1e-9)
+    np.testing.assert_allclose(many[:2], [0.9 - 0.375, 0.6 - 0.375], atol=1e-5)
+    np.testing.assert_allclose(fine[:2], [0.1, 0.2], atol=1e-15)
+
+
+def test_least_moves_go_on_from_where_a_repair_ends():
+    task = problem(REPAIRED, EQUAL)
+    (cube,) = task.admitted(wished(task, [0.9, 0.6, 0.5]), whole=True).cube
+    assert float(longest(task.space.design(cube))) <= 1.5
+    np.testing.assert_allclose(cube[:2], [0.375, 0.375], atol=1e-4)  # from (0.45, 0.30), onto the diagonal
+
+
+def test_repairs_follow_each_other_in_the_order_of_the_constraints():
+    narrow = lambda design: dataclasses.replace(design, sides=jnp.minimum(design.sides, 0.5))
+    thin = Constraint("thin", lambda d: jnp.max(d.sides), upper=0.5, known=True, repair=narrow)
+    task = problem(REPAIRED, thin, start=(0.4, 0.4, 2.0))
+    (cube,) = task.admitted(wished(task, [0.9, 0.3, 0.5]), whole=True).cube
+    np.testing.assert_allclose(cube[:2], [0.25, 0.1875], atol=1e-9)  # 1.8 and 0.6 m, 1.125 and 0.375 m, then 0.5 m
+    turned = problem(thin, REPAIRED, start=(0.4, 0.4, 2.0))
+    (other,) = turned.admitted(wished(turned, [0.9, 0.3, 0.5]), whole=True).cube
+    np.testing.assert_allclose(other[:2], [0.25, 0.25], atol=1e-9)  # 0.5 and 0.5 m are short already
+
+
+def test_a_repair_that_leaves_the_cube_or_finds_nothing_is_not_trusted():
+    broad = lambda design: dataclasses.replace(design, sides=5.0 - design.sides)
+    task = problem(Constraint("length", longest, upper=1.5, known=True, repair=broad))
+    (cube,) = task.admitted(wished(task, [0.9, 0.6, 0.5]), whole=True).cube
+    assert bool(jnp.all((cube >= 0) & (cube <= 1)))
+    assert float(longest(task.space.design(cube))) <= 1.5
+    lost = lambda design: dataclasses.replace(design, sides=design.sides * jnp.nan)
+    task = problem(Constraint("length", longest, upper=1.5, known=True, repair=lost))
+    (cube,) = task.admitted(wished(task, [0.9, 0.6, 0.5]), whole=True).cube
+    np.testing.assert_allclose(cube[:2], [0.25, 0.25], atol=1e-12)  # the start
+
+
+def test_a_repair_of_what_only_an_evaluation_tells_is_refused():
+    with pytest.raises(ProblemError, match="'length' is measured and has a repair; expected known=True"):
+        Constraint("length", lambda design, summaries, truths: design.sides[0], upper=1.0, repair=shortened)
+
+
+def test_a_search_walks_along_a_repaired_edge():
+    task = problem(REPAIRED)
+    history = optimise(task, Adam(step_share=0.1), key=KEY, rounds=15)
+    assert (history["sides[0] [m]"] + history["sides[1] [m]"]).max() <= 1.5
+    assert history["area"].min() == pytest.approx(2 * 1.1**2, abs=0.02)  # four bars, nearest place on the line
 
 
 def test_a_start_that_violates_a_known_constraint_is_refused():

@@ -24,24 +24,31 @@ from daedalus.detectors.noise_hits import NoiseHits
 from daedalus.detectors.panels import Panels
 from daedalus.detectors.response_map import ResponseMap
 from daedalus.detectors.spectrometer import Spectrometer
+from daedalus.detectors.station_counts import StationCounts
 from daedalus.detectors.strips import StripPlanes
 from daedalus.events import Events, Particles, blank_events, uniforms
 from daedalus.geometry.solids import Cone, Ellipsoid
+from daedalus.geometry.stations import Stations, stations_of_tanks
 from daedalus.geometry.voxels import Voxels
 from daedalus.inference.binning import Bins, Intervals, Softmax
 from daedalus.inference.neural_summary import LABEL, NeuralSummary, dense_network
 from daedalus.optimisers import SGD, Adam, ErrorNorm, GlobalNorm, OneCycle, RandomSearch, WarmUp, optimiser
+from daedalus.physics.air_showers import parametrised_profile
 from daedalus.physics.flux import Guan2015, ShuklaSankrith2016
+from daedalus.physics.nkg import nkg_profile
 from daedalus.physics.particles import pion
 from daedalus.physics.transmission import IntegralIntensity, Transmission
 from daedalus.reconstruction.closest_approach import ClosestApproach
 from daedalus.reconstruction.deflections import BoxDeflections
+from daedalus.reconstruction.expected_shower_estimates import ExpectedShowerEstimates
 from daedalus.reconstruction.line_fit import LineFit
 from daedalus.reconstruction.momentum_from_scattering import MomentumFromScattering
 from daedalus.reconstruction.scattered_line_fit import ScatteredLineFit
+from daedalus.reconstruction.shower_fit import ShowerFit
 from daedalus.reconstruction.unknown_momentum import UnknownMomentum
 from daedalus.search.shrinking import Shrinking
 from daedalus.sources import CosmicMuons, HorizontalWindow, MuonFile
+from daedalus.sources.air_showers import AirShowers
 from daedalus.sources.beam import Beam
 from daedalus.sources.displaced_particles import DisplacedParticles
 from daedalus.sources.electrons import Electrons
@@ -202,6 +209,24 @@ def intervals() -> Bins:
     return Bins(Intervals(jnp.array([-1.0, 0.0, 0.5, 2.0]), jnp.asarray(0.3), row=2), source=LABEL)
 
 
+def stations() -> Stations:
+    """Twelve units of a ground array, two of them at one place."""
+    places = 500.0 * jax.random.uniform(jax.random.key(2), (12, 2)) - 250.0
+    return stations_of_tanks(places.at[1].set(places[0]))
+
+
+def air_showers() -> Events:
+    """Showers all over that array."""
+    return AirShowers(radius=300.0)(blank(), key=jax.random.key(1))
+
+
+def counted_showers() -> Events:
+    """Showers in the middle of the array that are easy to fit, counted."""
+    source = AirShowers((1e6, 1e7), zenith=0.6, radius=100.0)
+    showers = source(blank(), key=jax.random.key(1))
+    return StationCounts(stations(), nkg_profile)(showers, key=jax.random.key(2))
+
+
 STAGES = {
     "Beam": lambda: (Beam(jnp.asarray(2.0), jnp.asarray(3e-3), jnp.asarray(1e-2)), blank()),
     "Beam, quasi-random": lambda: (Beam(jnp.asarray(2.0), jnp.asarray(3e-3), jnp.asarray(1e-2), quasi=True), blank()),
@@ -271,6 +296,15 @@ STAGES = {
     "Bins, soft": lambda: (intervals().softened(1.0), summarised()),
     "Bins, competing": lambda: (Bins(Softmax(), source=LABEL), summarised()),
     "Bins, competing and soft": lambda: (Bins(Softmax(), source=LABEL).softened(jnp.asarray(2.0)), summarised()),
+    "AirShowers": lambda: (AirShowers(index=2.0, radius=300.0), blank()),
+    "StationCounts": lambda: (StationCounts(stations(), parametrised_profile), air_showers()),
+    "StationCounts, smeared": lambda: (StationCounts(stations(), nkg_profile, smearing=0.05), air_showers()),
+    "ExpectedShowerEstimates": lambda: (ExpectedShowerEstimates(stations(), parametrised_profile), air_showers()),
+    "ExpectedShowerEstimates, NKG": lambda: (
+        ExpectedShowerEstimates(stations(), nkg_profile, label="second"),
+        air_showers(),
+    ),
+    "ShowerFit": lambda: (ShowerFit(stations(), nkg_profile), counted_showers()),
     "UniformComponents": lambda: (UniformComponents(), blank()),
     "Mixture": lambda: (Mixture(jnp.array([1.2, -0.7])), stacked(UniformComponents())),
     "Mixture, marginal": lambda: (Mixture(jnp.array([1.2, -0.7]), "marginal"), stacked(UniformComponents())),

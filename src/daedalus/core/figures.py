@@ -13,6 +13,7 @@ from jaxtyping import Array, Bool, Float, PyTree
 from daedalus.core.design import Design
 from daedalus.core.evaluation import Evaluation, Gradient, Pressure, status_of
 from daedalus.core.objective import Constraint, Goals, Metric, Objective
+from daedalus.core.space import Space
 
 
 class Readings(eqx.Module):
@@ -64,6 +65,13 @@ class Figures:
         """How far a design is beyond the bounds of the known constraints [scales]."""
         rows = [c.excess(c.read(design, None, None)) for c in self.constraints if c.known]
         return jnp.concatenate([jnp.zeros(0), *rows])
+
+    def repaired(self, space: Space, cube: Float[Array, "param"]) -> Float[Array, "param"]:
+        """The place in the cube after the repairs that the known constraints bring, in their order."""
+        for repair in [c.repair for c in self.constraints if c.repair is not None]:
+            design = space.design(cube)  # rounded; what a repair leaves keeps its place to the last bit
+            cube = jnp.clip(cube + (space.cube(repair(design)) - space.cube(design)), 0.0, 1.0)
+        return cube
 
     def evaluation(
         self,

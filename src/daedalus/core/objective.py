@@ -57,7 +57,7 @@ class Constraint:
 
     A *measured* one, ``function(design, summaries, truths)``, costs an evaluation and is reported where it is
     violated. A *known* one, ``function(design)``, costs nothing: designs are made to meet it before anything is
-    simulated, so that every evaluated design does.
+    simulated, so that every evaluated design does. By least moves along its slope, unless it brings its own repair.
     """
 
     name: str
@@ -69,14 +69,17 @@ class Constraint:
     tolerance: float = 0.0  # how far beyond a bound still counts as met [house units]; positive for an equality
     known: bool = False
     doc: str = ""
+    repair: Callable[[Any], Any] | None = None  # from a design to one near it that meets a known constraint
 
     def __post_init__(self) -> None:
-        """Checks unit, scale, bounds and tolerance.
+        """Checks unit, scale, bounds, tolerance and repair.
 
         Raises:
             ProblemError: bounds out of order or both infinite, a scale that is not positive, an equality without
-                tolerance.
+                tolerance, a repair of what only an evaluation can tell.
         """
+        if self.repair is not None and not self.known:
+            raise ProblemError(f"constraint {self.name!r} is measured and has a repair; expected known=True.")
         unit_value(self.unit)
         finite = np.isfinite(self.lower) or np.isfinite(self.upper)
         if not (finite and self.lower <= self.upper and self.scale > 0 and self.tolerance >= 0):

@@ -69,6 +69,7 @@ class Problem:
     version: str = "1"
     doc: str = ""
     events: int = 1000  # particles per scenario, unless told otherwise
+    bulk: int = 1  # memory of one event, in that of a particle which crosses some planes; so many fewer are together
     simulator: Simulator | None = None
     frozen: tuple[str, ...] = ()  # parameters that keep the start's values; "z" stands for all of z[...]
     references: Mapping[str, Design] = dataclasses.field(default_factory=dict)  # published designs, by name
@@ -140,7 +141,7 @@ class Problem:
             ProblemError: fewer than one event or scenario.
         """
         count = self.scenarios.count if scenarios is None else scenarios
-        block = events_together() if block is None else block
+        block = max(1, events_together() // self.bulk) if block is None else block
         if events < 1 or count < 1 or block < 1:
             raise ProblemError(f"{events} events, {count} scenarios, blocks of {block}; expected at least one of each.")
         leave_scenarios = self.scenarios.random and count > 1
@@ -281,9 +282,13 @@ class Problem:
         if not (whole and self.space.whole.any()) and not any(c.known for c in self.constraints):
             return points
         beyond = lambda cube: self._figures.known_excess(self.space.design(cube))
-        anchor = self.space.cube(self.start)
-        move = lambda cube: admitted(cube, anchor, beyond, self.space.snapped if whole else lambda c: c)
-        return Point(jax.vmap(move)(points.cube), points.learned)
+        anchor, snap = self.space.cube(self.start), self.space.snapped if whole else lambda cube: cube
+        repaired = jax.vmap(lambda cube: snap(self._figures.repaired(self.space, jnp.clip(cube, 0.0, 1.0))))(
+            points.cube
+        )
+        met = jnp.all(jax.vmap(beyond)(repaired) <= 0.0)
+        moved = jax.vmap(lambda cube: admitted(cube, anchor, beyond, snap))
+        return Point(jax.lax.cond(met, lambda cubes: cubes, moved, repaired), points.learned)
 
     def machine_loss(self, values: Mapping[str, Array]) -> Array:
         """What the machine minimises: the sum over objectives of direction * value / scale [1]."""

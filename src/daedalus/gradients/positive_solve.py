@@ -6,6 +6,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+_ROUNDINGS = 8.0  # of the unit diagonal [1]
+
 
 def positive_solve(matrix: Float[Array, "row row"], right: Float[Array, "row column"]) -> Float[Array, "row column"]:
     """X with K X = B for a symmetric positive definite matrix K of some ten rows; not finite where it is not.
@@ -20,6 +22,23 @@ def positive_solve(matrix: Float[Array, "row row"], right: Float[Array, "row col
         right: B [any unit].
     """
     return jax.lax.custom_linear_solve(lambda x: matrix @ x, right, lambda _, b: _eliminated(matrix, b), symmetric=True)
+
+
+def equilibrated_solve(
+    matrix: Float[Array, "row row"], right: Float[Array, "row column"]
+) -> Float[Array, "row column"]:
+    """X with K X = B for an information matrix, which rounding may have made indefinite.
+
+    Rows and columns are scaled to a unit diagonal (van der Sluis, Numerische Mathematik 14 (1969) 14), to which eight roundings
+    are added: directions that the numbers cannot tell from each other get a small share instead of none.
+
+    Args:
+        matrix: K, with a positive diagonal [any unit].
+        right: B [any unit].
+    """
+    scale = jax.lax.stop_gradient(jax.lax.rsqrt(jnp.diagonal(matrix)))[:, None]
+    ridge = _ROUNDINGS * jnp.finfo(matrix.dtype).eps * jnp.eye(len(matrix), dtype=matrix.dtype)
+    return scale * positive_solve(scale * matrix * scale.T + ridge, scale * right)
 
 
 def _eliminated(matrix: Float[Array, "row row"], right: Float[Array, "row column"]) -> Float[Array, "row column"]:

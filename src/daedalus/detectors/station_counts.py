@@ -1,0 +1,52 @@
+"""Station counts: Poisson counts and arrival times in the units of a ground array."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Key
+
+from daedalus.core import Derivative, Stage
+from daedalus.events import Events, Showers, StationSignals, normals, poisson_quantile, uniforms
+from daedalus.geometry.stations import Stations
+from daedalus.physics.air_showers import ShowerModel
+from daedalus.physics.shower_signals import arrival_times, expected_counts
+
+
+class StationCounts(Stage):
+    """Counts and times of every unit; adds `StationSignals`.
+
+    Counts are Poisson, by inversion, so that units far from a change keep theirs. They have no derivative by the places
+    of units; their distribution has: the event's weight carries the score, w = exp(ln P - stop_gradient(ln P)), whose
+    derivative is that of every expectation, without bias and with noise (`Derivative.NOISY`). Times have the derivative
+    of the front. With ``smearing`` a measured count is the true one with a relative Gaussian error.
+    """
+
+    stations: Stations
+    model: ShowerModel = eqx.field(static=True)
+    smearing: float = eqx.field(static=True, default=0.0)  # relative standard deviation of a count [1]
+
+    name: ClassVar[str] = "station_counts"
+    derivative: ClassVar[Derivative] = Derivative.NOISY
+
+    def __call__(self, events: Events, *, key: Key[Array, ""]) -> Events:
+        """The events with their `StationSignals`."""
+        showers = events[Showers].parameters
+        units = self.stations.places.shape[0]
+        expected = jax.vmap(self._expected, out_axes=-1)(showers, events[Showers].primary)
+        draw = lambda random, lane: random(key, events.index, 2 * units, lane=lane).reshape(2, units, -1)
+        counts = poisson_quantile(draw(uniforms, 0), expected)
+        score = jnp.sum(counts * jnp.log(expected) - expected, (0, 1))
+        weight = jnp.exp(score - jax.lax.stop_gradient(score))
+        front = jax.vmap(arrival_times, in_axes=(0, None), out_axes=-1)(showers, self.stations.places)
+        times = front + self.stations.time_resolution * draw(normals, 1)
+        if self.smearing:
+            counts = jnp.maximum(counts * (1.0 + self.smearing * draw(normals, 2)), 0.0)
+        return events.add(StationSignals(counts, times)).reweight(weight)
+
+    def _expected(self, shower: Float[Array, "param"], primary: Array) -> Float[Array, "secondary unit"]:
+        background = jnp.asarray(self.stations.background_counts, shower.dtype)
+        return expected_counts(shower, self.stations.places, self.model, self.stations.area, background)[primary]

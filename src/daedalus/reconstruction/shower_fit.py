@@ -1,0 +1,210 @@
+"""Shower fit: core, energy and direction of greatest likelihood, once as a gamma ray and once as a proton."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Key
+
+from daedalus.core import Derivative, Stage
+from daedalus.events import Events, ShowerEstimates, Showers, StationSignals
+from daedalus.geometry.stations import Stations
+from daedalus.gradients.positive_solve import equilibrated_solve
+from daedalus.physics.air_showers import ShowerModel
+from daedalus.physics.constants import SPEED_OF_LIGHT
+from daedalus.physics.shower_signals import arrival_times, expected_counts
+from daedalus.reconstruction.expected_shower_estimates import pointing_error, trigger_probability
+from daedalus.reconstruction.shower_hypotheses import RANGES, STEPS, hypotheses, prior_information
+
+ROUNDS = 12  # steps of a fit [1]
+DOUBTS = np.geomspace(1.0, 0.03, 8)  # of the steps before: relative errors that counts are given [1]
+FARTHEST = np.array([300.0, 300.0, 1.0, 0.2, 0.2, 3e3])  # of such a step [as the parameters]
+MIDDLE = np.array([0.0, 0.0, np.log(1e6), 0.0, 0.0, 0.0])  # of what is known beforehand [as the parameters]
+_ENERGIES = np.log(10.0) * np.array([5.2, 5.7, 6.2, 6.7])  # ln(energy / GeV) a fit may begin with
+_REACHES = (1.5, 2.0, 3.0)  # from the array's middle, in units of the way to the signals' centroid [1]
+_STEEPEST = 0.9  # largest horizontal direction cosine of a fit [1]
+
+
+class ShowerFit(Stage):
+    """The fits of every shower's counts and times under both hypotheses; adds `ShowerEstimates`.
+
+    ln L = sum over units and secondaries of N ln(lambda) - lambda, minus half the squared time residuals where
+    something was counted, minus half the squared distance from the middle of the generated range. Damped Fisher scoring
+    from the best of some starts, a fixed number of steps. ln L(gamma) - ln L(proton) has the exact derivative by
+    the places at given counts and times, for the fits sit at maxima; its spread and the errors, taken from the
+    information at the fitted parameters, have it at fixed parameters only (`Derivative.BIASED`). A shower whose fits
+    would still gain more than ``tolerance`` is not sound.
+    """
+
+    stations: Stations
+    model: ShowerModel = eqx.field(static=True)
+    least: int = eqx.field(static=True, default=50)  # tanks with a particle for a trigger [1]
+    tolerance: float = eqx.field(static=True, default=0.1)  # of ln L [1]
+
+    name: ClassVar[str] = "shower_fit"
+    derivative: ClassVar[Derivative] = Derivative.BIASED
+
+    def __call__(self, events: Events, *, key: Key[Array, ""]) -> Events:
+        """The events with their `ShowerEstimates`."""
+        showers, signals = events[Showers], events[StationSignals]
+        each = jax.vmap(self._of_one, in_axes=(-1, -1, 0, 0))
+        return events.add(each(signals.counts, signals.times, showers.parameters, showers.primary))
+
+    def _of_one(self, counts: Array, times: Array, shower: Array, primary: Array) -> ShowerEstimates:
+        fits = [ShowerLikelihood(self.stations, self.model, counts, times, number) for number in (0, 1)]
+        found = [jax.lax.stop_gradient(each.maximum()) for each in fits]
+        gamma, proton = (each(place) for each, (place, _) in zip(fits, found, strict=True))
+        both = [hypotheses(place, self.stations, self.model) for place, _ in found]
+        ratio = jnp.log(both[0].counts[0]) - jnp.log(both[1].counts[1])
+        flat = counts.reshape(-1)
+        own = jax.tree.map(lambda one, other: jnp.where(primary == 0, one, other), *both)
+        right = jnp.where(primary == 0, found[0][0], found[1][0])
+        information = fits[0].information(own.counts[primary], own.slopes[primary], own.times)
+        covariance = equilibrated_solve(information, jnp.eye(len(STEPS), dtype=flat.dtype))
+        background = jnp.asarray(self.stations.background_counts, flat.dtype)
+        true = expected_counts(shower, self.stations.places, self.model, self.stations.area, background)[primary]
+        converged = (found[0][1] < self.tolerance) & (found[1][1] < self.tolerance)
+        return ShowerEstimates(
+            detected=trigger_probability(true.reshape(-1), self.stations.tanks, self.least),
+            statistic=gamma - proton,
+            spread=jnp.sqrt(jnp.sum(flat * ratio**2) + 1e-12),
+            log_energy_error=STEPS[2] * jnp.sqrt(covariance[2, 2]),
+            pointing_error=pointing_error(right, covariance),
+            sound=converged.astype(flat.dtype),
+        )
+
+
+class ShowerLikelihood(eqx.Module):
+    """The likelihood of one shower's counts and times under one hypothesis."""
+
+    stations: Stations
+    model: ShowerModel = eqx.field(static=True)
+    counts: Float[Array, "secondary unit"]
+    times: Float[Array, "secondary unit"]
+    primary: int = eqx.field(static=True)
+
+    def __call__(self, shower: Float[Array, "param"]) -> Float[Array, ""]:
+        """Ln L, without the terms that no parameter enters [1]."""
+        background = jnp.asarray(self.stations.background_counts, shower.dtype)
+        places = self.stations.places
+        expected = expected_counts(shower, places, self.model, self.stations.area, background)[self.primary]
+        late = (self.times - arrival_times(shower, places)) / self.stations.time_resolution
+        strange = (shower - jnp.asarray(MIDDLE, shower.dtype)) / jnp.asarray(RANGES, shower.dtype)
+        poisson = jnp.sum(self.counts * jnp.log(expected) - expected)
+        return poisson - 0.5 * jnp.sum(jnp.where(self.counts > 0, late**2, 0.0)) - 0.5 * jnp.sum(strange**2)
+
+    def maximum(self) -> tuple[Float[Array, "param"], Float[Array, ""]]:
+        """The most likely parameters, and how much ln L would still gain."""
+        approach = lambda place, doubt: (_inside(place + self._approach(place, doubt)), None)
+        doubts = jnp.asarray(DOUBTS, self.counts.dtype)
+        begins = jax.vmap(lambda start: jax.lax.scan(approach, start, doubts)[0])(self._starts())
+        begin = begins[jnp.argmax(jax.vmap(self)(begins))]
+
+        def step(state: tuple[Array, ...], _: None) -> tuple[tuple[Array, ...], None]:
+            place, value, move, gain, damping = state
+            trial = _inside(place + move)
+            higher = self(trial)
+            better = higher >= value
+            place, value = jnp.where(better, trial, place), jnp.where(better, higher, value)
+            damping = jnp.where(better, 0.1 * damping, 10.0 * damping)
+            move, gain = self._step(place, damping)
+            return (place, value, move, gain, damping), None
+
+        first = jnp.asarray(1e-2, begin.dtype)
+        state = (begin, self(begin), *self._step(begin, first), first)
+        place, _, _, gain, _ = jax.lax.scan(step, state, None, ROUNDS)[0]
+        return place, gain
+
+    def information(
+        self,
+        expected: Float[Array, "signal"],
+        slopes: Float[Array, "param signal"],
+        times: Float[Array, "param unit"],
+    ) -> Float[Array, "param param"]:
+        """The information on the parameters, that of the generated range included [1 / step^2]."""
+        seen = jnp.sum(self.counts > 0, 0)
+        return (slopes * expected) @ slopes.T + (times * seen) @ times.T + prior_information(expected.dtype)
+
+    def _step(self, place: Array, damping: Array) -> tuple[Array, Array]:
+        """The next damped step [parameters], and the gain that an undamped one promises [1]."""
+        steps, ranges, middle = (jnp.asarray(each, place.dtype) for each in (STEPS, RANGES, MIDDLE))
+        both = hypotheses(place, self.stations, self.model)
+        expected, slopes = both.counts[self.primary], both.slopes[self.primary]
+        late = (self.times - arrival_times(place, self.stations.places)) / self.stations.time_resolution
+        slope = slopes @ (self.counts.reshape(-1) - expected) - steps * (place - middle) / ranges**2
+        slope = slope + both.times @ jnp.sum(jnp.where(self.counts > 0, late, 0.0), 0)
+        matrix = self.information(expected, slopes, both.times)
+        right = slope[:, None]
+        damped = equilibrated_solve(matrix + damping * jnp.diag(jnp.diagonal(matrix)), right)[:, 0]
+        return self._at_origin(place, steps * damped), 0.5 * slope @ equilibrated_solve(matrix, right)[:, 0]
+
+    def _approach(self, place: Array, doubt: Array) -> Array:
+        """A bounded step towards the logarithms of the counts, whose relative errors are in doubt by so much as well.
+
+        Near a core counts are steep and the likelihood has many peaks; so blurred it has hardly more than one.
+        """
+        both = hypotheses(place, self.stations, self.model)
+        expected, slopes = both.counts[self.primary], both.slopes[self.primary]
+        counts, steps = self.counts.reshape(-1), jnp.asarray(STEPS, place.dtype)
+        size = jnp.maximum(counts, expected)
+        weight = size / (1.0 + doubt**2 * size)
+        apart = jnp.log((counts + 0.5) / (expected + 0.5))
+        late = (self.times - arrival_times(place, self.stations.places)) / self.stations.time_resolution
+        slope = slopes @ (weight * apart) + both.times @ jnp.sum(jnp.where(self.counts > 0, late, 0.0), 0)
+        slope = slope - steps * (place - jnp.asarray(MIDDLE, place.dtype)) / jnp.asarray(RANGES, place.dtype) ** 2
+        matrix = self.information(weight, slopes, both.times)
+        most = jnp.asarray(FARTHEST, place.dtype)
+        return self._at_origin(place, jnp.clip(steps * equilibrated_solve(matrix, slope[:, None])[:, 0], -most, most))
+
+    @staticmethod
+    def _at_origin(place: Array, move: Array) -> Array:
+        """A move whose time is that at the core, with that at the origin instead."""
+        return move.at[5].add(place[:2] @ move[3:5] / SPEED_OF_LIGHT)
+
+    def _starts(self) -> Array:
+        """Two places to begin, the best with a core near the signals and the best beyond; the times' direction.
+
+        A core beyond the array with much energy and one at its edge with little are often two peaks of the likelihood.
+        """
+        places = self.stations.places
+        background = jnp.asarray(self.stations.background_counts, places.dtype)[:, None]
+        excess = jnp.sum(jnp.maximum(self.counts - 2.0 * background, 0.0), 0)
+        centroid = lambda weight: weight @ places / jnp.maximum(jnp.sum(weight), 1e-6)
+        middle, broad = jnp.mean(places, 0), centroid(jnp.sqrt(excess))
+        along = lambda reach: middle + reach * (broad - middle)
+        near, far = [centroid(excess), centroid(excess**2), broad], [along(reach) for reach in _REACHES]
+        front, energy = self._plane(), jnp.asarray(_ENERGIES, places.dtype)
+
+        def best(cores: list[Array]) -> Array:
+            starts = jnp.stack(
+                [jnp.concatenate([core, energy[i : i + 1], front]) for core in cores for i in range(len(energy))]
+            )
+            return starts[jnp.argmax(jax.lax.map(self, starts))]
+
+        return jnp.stack([best(near), best(far)])
+
+    def _plane(self) -> Array:
+        """Direction cosines and time of the plane front that meets the arrival times best."""
+        places = self.stations.places
+        weight = jnp.sum(self.counts > 0, 0).astype(places.dtype)
+        mean = jnp.sum(jnp.where(self.counts > 0, self.times, 0.0), 0) / jnp.maximum(weight, 1.0)
+        scale = 1e3 / SPEED_OF_LIGHT  # ns over a km
+        rows = jnp.stack([-places[:, 0] * 1e-3, -places[:, 1] * 1e-3, jnp.ones_like(mean)])
+        matrix = (rows * weight) @ rows.T + jnp.diag(jnp.asarray([1e-2, 1e-2, 1e-6], mean.dtype))
+        found = equilibrated_solve(matrix, ((rows * weight) @ mean / scale)[:, None])[:, 0]
+        return _cosines_inside(found) * jnp.asarray([1.0, 1.0, scale], mean.dtype)
+
+
+def _inside(place: Array) -> Array:
+    """The parameters with a direction above the horizon."""
+    return place.at[3:].set(_cosines_inside(place[3:]))
+
+
+def _cosines_inside(front: Array) -> Array:
+    """Direction cosines and time, the direction not below the steepest."""
+    length = jnp.sqrt(front[0] ** 2 + front[1] ** 2 + 1e-12)
+    return jnp.concatenate([front[:2] * jnp.minimum(1.0, _STEEPEST / length), front[2:]])
