@@ -29,8 +29,8 @@ def equilibrated_solve(
 ) -> Float[Array, "row column"]:
     """X with K X = B for an information matrix, which rounding may have made indefinite.
 
-    Rows and columns are scaled to a unit diagonal (van der Sluis, Numerische Mathematik 14 (1969) 14), to which eight roundings
-    are added: directions that the numbers cannot tell from each other get a small share instead of none.
+    Rows and columns are scaled to a unit diagonal (van der Sluis, Numerische Mathematik 14 (1969) 14), to which eight
+    roundings are added: directions that the numbers cannot tell from each other get a small share instead of none.
 
     Args:
         matrix: K, with a positive diagonal [any unit].

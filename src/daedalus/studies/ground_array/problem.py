@@ -172,7 +172,7 @@ def _constraints(site: Site, fixed: tuple[int, ...]) -> tuple[Constraint, ...]:
     def admit(design: ArrayDesign) -> ArrayDesign:
         own = design.places[: len(design.x)]
         still = jnp.asarray(np.isin(np.arange(len(design.x)), fixed))
-        moved = site.admit(own, fixed=still)
+        moved = site.admit(own, fixed=still, fold=design.fold)
         return dataclasses.replace(design, x=moved[:, 0], y=moved[:, 1])
 
     outside = partial(farthest_outside, site)
@@ -211,9 +211,19 @@ def _positions(start: str, units: int, spacing: float, seed: int) -> np.ndarray:
 
 
 def _admitted(site: Site, positions: np.ndarray, fold: int) -> ArrayDesign:
-    own = jnp.asarray(positions[: len(positions) // fold], jnp.result_type(float))
-    moved = _admit(site, own)
+    own = jnp.asarray(_sector(positions, fold), jnp.result_type(float))
+    moved = _admit(site, own, fold=fold)
     return ArrayDesign(moved[:, 0], moved[:, 1], fold)
+
+
+def _sector(positions: np.ndarray, fold: int) -> np.ndarray:
+    """One of every ``fold`` units in order of distance from the origin, turned into the first sector [m]."""
+    if fold == 1:
+        return positions
+    radius, angle = np.hypot(*positions.T), np.arctan2(positions[:, 1], positions[:, 0])
+    one = np.lexsort((angle, np.round(radius, 6)))[::fold]
+    turned = np.mod(angle[one], 2.0 * np.pi / fold)
+    return radius[one, None] * np.stack([np.cos(turned), np.sin(turned)], -1)
 
 
 def _references(site: Site, units: int) -> dict[str, ArrayDesign]:
