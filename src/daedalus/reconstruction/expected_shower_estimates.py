@@ -32,8 +32,9 @@ class ExpectedShowerEstimates(Stage):
     Counts and times are as expected (Asimov data). Errors are the Cramer-Rao bounds of the right hypothesis, with the
     range of the generated showers as knowledge beforehand. The wrong hypothesis is given its best parameters, with
     ln(counts) linear in them around the true ones; then ln L(gamma) - ln L(proton) is expected to be the distance D of
-    the two hypotheses, sum of t ln(t / o) - t + o plus that of the times, with the variance sum of t ln(t / o)^2, for
-    to first order no fluctuation is lost to the fits. Signs are those of a gamma ray. Exact derivative.
+    the two hypotheses, sum of t ln(t / o) - t + o plus half the strain of times and range, with the variance sum of
+    t ln(t / o)^2 plus the strain, for to first order no fluctuation is lost to the fits. Signs are those of a gamma
+    ray. Exact derivative.
     """
 
     stations: Stations

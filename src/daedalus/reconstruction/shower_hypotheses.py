@@ -23,7 +23,8 @@ class Hypotheses(eqx.Module):
     """Expected counts under both hypotheses, and how they and the arrival times change with the shower's parameters.
 
     The signals of an array are the counts of electrons of all units, and then those of muons. Parameters are those of
-    `daedalus.physics.shower_signals.PARAMETERS` in `STEPS`; the time is that at the core.
+    `daedalus.physics.shower_signals.PARAMETERS` in `STEPS`; the time is that at the place where the core is assumed,
+    which does not move with it.
     """
 
     counts: Float[Array, "primary signal"]  # [1]

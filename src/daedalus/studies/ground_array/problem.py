@@ -39,8 +39,9 @@ from daedalus.studies.ground_array.utilities import (
 )
 from daedalus.units import km, m, mrad, percent
 
-CORES = 4.0 * km  # radius of the disc of cores around the origin, which holds the site
+CORES = 4.0 * km  # radius of the disc of cores around the origin, which holds the site but for a corner
 SHOWERS = 4000  # of an evaluation, half of them gamma rays
+_FEWEST = 3  # units that every layout by hand can be made of
 SPACING = 60.0 * m  # of the start
 STEP = 40.0 * m  # a round, at first
 SKY = 2.0 * np.pi * (1.0 - np.cos(LARGEST_ZENITH))  # solid angle that showers come from [sr]
@@ -52,7 +53,7 @@ _UNITS_TOGETHER = 8  # that take as much memory as a particle in a tracker, abou
 def _task(name: str, goals: tuple[str, ...]) -> Callable[..., Problem]:
     def task(
         units: int = 128,
-        start: str = "hexagonal",
+        start: str = "spiral",
         *,
         rung: str = "fisher",
         spacing: float = SPACING,
@@ -89,7 +90,11 @@ def _task(name: str, goals: tuple[str, ...]) -> Callable[..., Problem]:
         _check(units, fold, fixed)
         ground = read_site(site) if site else pampa_la_bola()
         ground.check_room(units)
-        begin = _admitted(ground, _positions(start, units, spacing, seed), fold)
+        begin = _begin(_positions(start, units, spacing, seed), fold)
+        if start.endswith(".csv"):
+            ground.check(begin.places)
+        else:
+            begin = _admitted(ground, begin)
         more = {"fixed": fixed, "references": _references(ground, units) if fold == 1 else {}}
         return _problem(name, goals, apparatus, begin, _constraints(ground, fixed), **more)
 
@@ -210,10 +215,14 @@ def _positions(start: str, units: int, spacing: float, seed: int) -> np.ndarray:
     return layout(start, units, spacing, key=jax.random.key(seed))
 
 
-def _admitted(site: Site, positions: np.ndarray, fold: int) -> ArrayDesign:
+def _begin(positions: np.ndarray, fold: int) -> ArrayDesign:
     own = jnp.asarray(_sector(positions, fold), jnp.result_type(float))
-    moved = _admit(site, own, fold=fold)
-    return ArrayDesign(moved[:, 0], moved[:, 1], fold)
+    return ArrayDesign(own[:, 0], own[:, 1], fold)
+
+
+def _admitted(site: Site, design: ArrayDesign) -> ArrayDesign:
+    moved = _admit(site, design.places[: len(design.x)], fold=design.fold)
+    return dataclasses.replace(design, x=moved[:, 0], y=moved[:, 1])
 
 
 def _sector(positions: np.ndarray, fold: int) -> np.ndarray:
@@ -228,8 +237,9 @@ def _sector(positions: np.ndarray, fold: int) -> np.ndarray:
 
 def _references(site: Site, units: int) -> dict[str, ArrayDesign]:
     return {
-        f"{name}_{spacing:g}m": _admitted(site, layout(name, units, spacing, key=jax.random.key(0)), 1)
+        f"{name}_{spacing:g}m": _admitted(site, _begin(layout(name, units, spacing, key=jax.random.key(0)), 1))
         for name, spacing in HAND_MADE
+        if units >= _FEWEST
     }
 
 
