@@ -199,6 +199,7 @@ def test_derivatives_of_the_loss_equal_finite_differences():
         assert float(gradient[axis]) == pytest.approx(expected, rel=1e-4, abs=1e-5 * float(jnp.abs(gradient).max()))
 
 
+@pytest.mark.slow
 def test_a_search_from_a_packed_start_spreads_out_and_stays_admissible():
     problem = swgo_flux(units=UNITS, start="packed", spacing=SEPARATION)
     history, designs = searched(problem)
