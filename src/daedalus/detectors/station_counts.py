@@ -7,13 +7,14 @@ from typing import ClassVar
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Key
+from jaxtyping import Array, Key
 
 from daedalus.core import Derivative, Stage
 from daedalus.events import Events, Showers, StationSignals, normals, poisson_quantile, uniforms
 from daedalus.geometry.stations import Stations
+from daedalus.gradients.score_function import score_weight
 from daedalus.physics.air_showers import ShowerModel
-from daedalus.physics.shower_signals import arrival_times, expected_counts
+from daedalus.physics.shower_signals import arrival_times
 
 
 class StationCounts(Stage):
@@ -36,17 +37,13 @@ class StationCounts(Stage):
         """The events with their `StationSignals`."""
         showers = events[Showers].parameters
         units = self.stations.places.shape[0]
-        expected = jax.vmap(self._expected, out_axes=-1)(showers, events[Showers].primary)
+        mean = lambda shower, primary: self.stations.expected(shower, self.model)[primary]
+        expected = jax.vmap(mean, out_axes=-1)(showers, events[Showers].primary)
         draw = lambda random, lane: random(key, events.index, 2 * units, lane=lane).reshape(2, units, -1)
         counts = poisson_quantile(draw(uniforms, 0), expected)
         score = jnp.sum(counts * jnp.log(expected) - expected, (0, 1))
-        weight = jnp.exp(score - jax.lax.stop_gradient(score))
         front = jax.vmap(arrival_times, in_axes=(0, None), out_axes=-1)(showers, self.stations.places)
         times = front + self.stations.time_resolution * draw(normals, 1)
         if self.smearing:
             counts = jnp.maximum(counts * (1.0 + self.smearing * draw(normals, 2)), 0.0)
-        return events.add(StationSignals(counts, times)).reweight(weight)
-
-    def _expected(self, shower: Float[Array, "param"], primary: Array) -> Float[Array, "secondary unit"]:
-        background = jnp.asarray(self.stations.background_counts, shower.dtype)
-        return expected_counts(shower, self.stations.places, self.model, self.stations.area, background)[primary]
+        return events.add(StationSignals(counts, times)).reweight(score_weight(score))

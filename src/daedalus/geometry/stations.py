@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 
 import equinox as eqx
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from daedalus.physics.air_showers import ShowerModel
+from daedalus.physics.shower_signals import expected_counts
 from daedalus.units import m, ns
 
 TANK_RADIUS = 1.91 * m  # of SWGO's tanks in the public optimisation code (T. Dorigo, SWGOLO, version 148)
@@ -31,6 +34,16 @@ class Stations(eqx.Module):
     def background_counts(self) -> Float[np.ndarray, "secondary"]:
         """What a unit counts of either secondary without a shower [1]."""
         return self.area * self.window * np.asarray(self.background)
+
+    def expected(self, shower: Float[Array, "param"], model: ShowerModel) -> Float[Array, "primary secondary unit"]:
+        """The expected counts of every unit under either primary [1]; see `expected_counts`.
+
+        Args:
+            shower: the parameters of `daedalus.physics.shower_signals`.
+            model: lateral profiles.
+        """
+        background = jnp.asarray(self.background_counts, shower.dtype)
+        return expected_counts(shower, self.places, model, self.area, background)
 
 
 def stations_of_tanks(places: Float[Array, "unit 2"], tanks: int = TANKS, radius: float = TANK_RADIUS) -> Stations:

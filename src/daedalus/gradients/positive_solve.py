@@ -33,12 +33,13 @@ def equilibrated_solve(
     roundings are added: directions that the numbers cannot tell from each other get a small share instead of none.
 
     Args:
-        matrix: K, with a positive diagonal [any unit].
+        matrix: K; a row whose diagonal is zero counts as one of the identity [any unit].
         right: B [any unit].
     """
-    scale = jax.lax.stop_gradient(jax.lax.rsqrt(jnp.diagonal(matrix)))[:, None]
-    ridge = _ROUNDINGS * jnp.finfo(matrix.dtype).eps * jnp.eye(len(matrix), dtype=matrix.dtype)
-    return scale * positive_solve(scale * matrix * scale.T + ridge, scale * right)
+    size = jax.lax.stop_gradient(jnp.diagonal(matrix))
+    scale = jnp.where(size > 0, jax.lax.rsqrt(jnp.where(size > 0, size, 1.0)), 1.0)[:, None]
+    ridge = jnp.where(size > 0, _ROUNDINGS * jnp.finfo(matrix.dtype).eps, 1.0).astype(matrix.dtype)
+    return scale * positive_solve(scale * matrix * scale.T + jnp.diag(ridge), scale * right)
 
 
 def _eliminated(matrix: Float[Array, "row row"], right: Float[Array, "row column"]) -> Float[Array, "row column"]:

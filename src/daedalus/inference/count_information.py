@@ -7,10 +7,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from daedalus.gradients.positive_solve import positive_solve
+from daedalus.gradients.positive_solve import equilibrated_solve
 
 LEAST_COUNT = 1e-6  # expected events below which a bin counts as if it expected so many [1]
-_ROUNDINGS = 8.0  # of the diagonal, in units of the precision's rounding: what keeps a matrix positive [1]
+_ROUNDINGS = 8.0  # of the information on a parameter: below these none is left [1]
 
 Widths = Float[np.ndarray, "param"] | Float[Array, "param"]
 
@@ -65,13 +65,7 @@ def profiled_information(information: Float[Array, "param param"], interest: int
         return information[0, 0]
     rest = np.delete(np.arange(len(information)), interest)
     mixed, nuisance = information[rest, interest], information[jnp.ix_(rest, rest)]
-    size = jax.lax.stop_gradient(jnp.diagonal(nuisance))
-    scale = jnp.where(size > 0, 1.0 / jnp.sqrt(jnp.where(size > 0, size, 1.0)), 1.0)
-    whole = scale[:, None] * nuisance * scale
-    ridge = _ROUNDINGS * jnp.finfo(whole.dtype).eps
-    whole += jnp.diag(jnp.where(size > 0, ridge, 1.0).astype(whole.dtype))
-    mixed = scale * mixed
-    return information[interest, interest] - mixed @ positive_solve(whole, mixed[:, None])[:, 0]
+    return information[interest, interest] - mixed @ equilibrated_solve(nuisance, mixed[:, None])[:, 0]
 
 
 def profiled_uncertainty(information: Float[Array, "param param"], interest: int = 0) -> Float[Array, ""]:

@@ -16,7 +16,7 @@ from daedalus.geometry.stations import Stations
 from daedalus.gradients.positive_solve import equilibrated_solve
 from daedalus.physics.air_showers import ShowerModel
 from daedalus.physics.constants import SPEED_OF_LIGHT
-from daedalus.physics.shower_signals import arrival_times, expected_counts
+from daedalus.physics.shower_signals import arrival_times
 from daedalus.reconstruction.expected_shower_estimates import pointing_error, trigger_probability
 from daedalus.reconstruction.shower_hypotheses import RANGES, STEPS, hypotheses, prior_information
 
@@ -65,8 +65,7 @@ class ShowerFit(Stage):
         right = jnp.where(primary == 0, found[0][0], found[1][0])
         information = fits[0].information(own.counts[primary], own.slopes[primary], own.times)
         covariance = equilibrated_solve(information, jnp.eye(len(STEPS), dtype=flat.dtype))
-        background = jnp.asarray(self.stations.background_counts, flat.dtype)
-        true = expected_counts(shower, self.stations.places, self.model, self.stations.area, background)[primary]
+        true = self.stations.expected(shower, self.model)[primary]
         converged = (found[0][1] < self.tolerance) & (found[1][1] < self.tolerance)
         return ShowerEstimates(
             detected=trigger_probability(true.reshape(-1), self.stations.tanks, self.least),
@@ -89,10 +88,8 @@ class ShowerLikelihood(eqx.Module):
 
     def __call__(self, shower: Float[Array, "param"]) -> Float[Array, ""]:
         """Ln L, without the terms that no parameter enters [1]."""
-        background = jnp.asarray(self.stations.background_counts, shower.dtype)
-        places = self.stations.places
-        expected = expected_counts(shower, places, self.model, self.stations.area, background)[self.primary]
-        late = (self.times - arrival_times(shower, places)) / self.stations.time_resolution
+        expected = self.stations.expected(shower, self.model)[self.primary]
+        late = (self.times - arrival_times(shower, self.stations.places)) / self.stations.time_resolution
         strange = (shower - jnp.asarray(MIDDLE, shower.dtype)) / jnp.asarray(RANGES, shower.dtype)
         poisson = jnp.sum(self.counts * jnp.log(expected) - expected)
         return poisson - 0.5 * jnp.sum(jnp.where(self.counts > 0, late**2, 0.0)) - 0.5 * jnp.sum(strange**2)
@@ -131,16 +128,15 @@ class ShowerLikelihood(eqx.Module):
 
     def _step(self, place: Array, damping: Array) -> tuple[Array, Array]:
         """The next damped step [parameters], and the gain that an undamped one promises [1]."""
-        steps, ranges, middle = (jnp.asarray(each, place.dtype) for each in (STEPS, RANGES, MIDDLE))
         both = hypotheses(place, self.stations, self.model)
         expected, slopes = both.counts[self.primary], both.slopes[self.primary]
-        late = (self.times - arrival_times(place, self.stations.places)) / self.stations.time_resolution
-        slope = slopes @ (self.counts.reshape(-1) - expected) - steps * (place - middle) / ranges**2
-        slope = slope + both.times @ jnp.sum(jnp.where(self.counts > 0, late, 0.0), 0)
+        slope = slopes @ (self.counts.reshape(-1) - expected) + self._pull(place, both.times)
         matrix = self.information(expected, slopes, both.times)
         right = slope[:, None]
         damped = equilibrated_solve(matrix + damping * jnp.diag(jnp.diagonal(matrix)), right)[:, 0]
-        return self._at_origin(place, steps * damped), 0.5 * slope @ equilibrated_solve(matrix, right)[:, 0]
+        return self._at_origin(place, jnp.asarray(STEPS, place.dtype) * damped), 0.5 * slope @ equilibrated_solve(
+            matrix, right
+        )[:, 0]
 
     def _approach(self, place: Array, doubt: Array) -> Array:
         """A bounded step towards the logarithms of the counts, whose relative errors are in doubt by so much as well.
@@ -153,12 +149,17 @@ class ShowerLikelihood(eqx.Module):
         size = jnp.maximum(counts, expected)
         weight = size / (1.0 + doubt**2 * size)
         apart = jnp.log((counts + 0.5) / (expected + 0.5))
-        late = (self.times - arrival_times(place, self.stations.places)) / self.stations.time_resolution
-        slope = slopes @ (weight * apart) + both.times @ jnp.sum(jnp.where(self.counts > 0, late, 0.0), 0)
-        slope = slope - steps * (place - jnp.asarray(MIDDLE, place.dtype)) / jnp.asarray(RANGES, place.dtype) ** 2
+        slope = slopes @ (weight * apart) + self._pull(place, both.times)
         matrix = self.information(weight, slopes, both.times)
         most = jnp.asarray(FARTHEST, place.dtype)
         return self._at_origin(place, jnp.clip(steps * equilibrated_solve(matrix, slope[:, None])[:, 0], -most, most))
+
+    def _pull(self, place: Array, times: Array) -> Array:
+        """The slope of ln L from the arrival times and from the generated range [1 / step]."""
+        steps, ranges, middle = (jnp.asarray(each, place.dtype) for each in (STEPS, RANGES, MIDDLE))
+        late = (self.times - arrival_times(place, self.stations.places)) / self.stations.time_resolution
+        seen = jnp.sum(jnp.where(self.counts > 0, late, 0.0), 0)
+        return times @ seen - steps * (place - middle) / ranges**2
 
     @staticmethod
     def _at_origin(place: Array, move: Array) -> Array:

@@ -11,7 +11,6 @@ from jaxtyping import Array, Float
 from daedalus.geometry.stations import Stations
 from daedalus.physics.air_showers import ShowerModel
 from daedalus.physics.constants import SPEED_OF_LIGHT
-from daedalus.physics.shower_signals import expected_counts
 
 # what the parameters are counted in, so that all matrices are well scaled: typical errors [m, m, 1, 1, 1, ns]
 STEPS = np.array([10.0, 10.0, 0.1, 1e-3, 1e-3, 3.0])
@@ -40,8 +39,7 @@ def hypotheses(shower: Float[Array, "param"], stations: Stations, model: ShowerM
         stations: the array.
         model: lateral profiles.
     """
-    background = jnp.asarray(stations.background_counts, shower.dtype)
-    signals = lambda own: expected_counts(own, stations.places, model, stations.area, background)
+    signals = lambda own: stations.expected(own, model)
     steps = jnp.asarray(STEPS, shower.dtype)
     moving = jnp.eye(len(STEPS), dtype=shower.dtype)[:5] * steps[:5, None]
     counts, along = jax.linearize(signals, shower)

@@ -11,9 +11,8 @@ from jaxtyping import Array, Key
 
 from daedalus.core import Derivative, Stage
 from daedalus.events import Events, Showers, quasi_uniforms
+from daedalus.physics.air_showers import PRIMARIES
 from daedalus.units import GeV, deg, km
-
-PRIMARIES = 2
 
 
 class AirShowers(Stage):
@@ -36,7 +35,7 @@ class AirShowers(Stage):
 
     def __call__(self, events: Events, *, key: Key[Array, ""]) -> Events:
         """The events with one shower each."""
-        pair, primary = events.index // PRIMARIES, (events.index % PRIMARIES).astype(jnp.int32)
+        pair, primary = events.index // len(PRIMARIES), (events.index % len(PRIMARIES)).astype(jnp.int32)
         share, tilt, turn, apart, around = quasi_uniforms(key, pair, 5)
         if self.flat_cosine:
             sine = tilt * math.sin(self.zenith)

@@ -14,11 +14,11 @@ from daedalus.geometry.polygons import place, polygon
 from daedalus.geometry.region_files import read_region
 from daedalus.geometry.regions import Region, region
 from daedalus.geometry.separation import SWEEPS, most_points, nearest_distances, separated
+from daedalus.geometry.stations import TANK_RADIUS
 from daedalus.units import km, m
 
 # Pampa La Bola, Chile: east and north of the origin [m] (SWGO layout optimiser, github.com/tdorigo/SWGOLO, v148)
 PAMPA_LA_BOLA = ((-3499.0 * m, 2000.0 * m), (1800.0 * m, 2000.0 * m), (1800.0 * m, -3508.0 * m))
-TANK_RADIUS = 1.91 * m  # of a water tank (same source)
 LANE = 0.6 * m  # left between two tanks for trucks (same source)
 ACROSS = 5  # tanks in the longest row of a unit of 19, a hexagon of two rings
 SEPARATION = ACROSS * (2 * TANK_RADIUS + LANE)  # of units' centres: 22.1 m
