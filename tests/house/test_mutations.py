@@ -64,15 +64,15 @@ MUTATIONS = {
     "Reyna's second constant": ("physics/flux.py", "0.2455", "0.2555", FLUX),
     "radiation length of lead": ("physics/data/materials.csv", "lead,11.35,0.005612", "lead,11.35,0.005712", TRANSPORT),
     "first moment of a path": (
-        "transport/multiple_scattering.py",
-        "(before**2 - after**2) / 2.0",
-        "(before**2 - after**2) / 2.1",
+        "physics/scattering.py",
+        "0.5 * length * (before + after)",
+        "0.48 * length * (before + after)",
         TRANSPORT,
     ),
     "second moment of a path": (
-        "transport/multiple_scattering.py",
-        "(before**3 - after**3) / 3.0",
-        "(before**3 - after**3) / 3.1",
+        "physics/scattering.py",
+        "(before**2 + before * after + after**2) / 3.0",
+        "(before**2 + before * after + after**2) / 3.1",
         TRANSPORT,
     ),
     "logistic edge": (
