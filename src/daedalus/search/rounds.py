@@ -200,7 +200,7 @@ def _measured(problem: Problem, optimiser: Optimiser, partition: Partition, *, b
             gradient=gradient,
             pressure=pressure,
         )
-        each = lambda own, _=None: jax.vmap(one)(*own)
+        each = lambda own, _=None: _of_starts(one, own)
         items = proposal.points, proposal.pressure
         if not by_design:
             return each(items)
@@ -208,6 +208,13 @@ def _measured(problem: Problem, optimiser: Optimiser, partition: Partition, *, b
         return shared(each, items, count, mesh_for(count))
 
     return measure
+
+
+def _of_starts(one: Callable[..., Evaluation], items: PyTree) -> Evaluation:
+    """The evaluations of all starts; a lone one without the axis, whose program is up to four times as quick."""
+    if jax.tree.leaves(items)[0].shape[0] > 1:
+        return jax.vmap(one)(*items)
+    return jax.tree.map(lambda leaf: leaf[None], one(*jax.tree.map(lambda leaf: leaf[0], items)))
 
 
 def designs_of(optimiser: Optimiser, state: PyTree, key: Key[Array, ""]) -> int:
