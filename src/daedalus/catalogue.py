@@ -37,6 +37,7 @@ class Offer:
     recipe: str  # function(problem) -> Recipe
     figures: str = ""  # function(problem, before, after, *, key) -> mapping of file name to matplotlib Figure
     layout: str = ""  # function(problem, design) -> sequence of `daedalus.geometry.Element`
+    ground: str = ""  # function(problem) -> `daedalus.geometry.regions.Region` that they stand on: x east, y north
 
 
 @dataclasses.dataclass(frozen=True)

@@ -24,6 +24,8 @@ from daedalus.core import (
 )
 from daedalus.events import normals
 from daedalus.geometry import Element, plain
+from daedalus.geometry.polygons import polygon
+from daedalus.geometry.regions import region
 from daedalus.optimisers import Adam
 
 
@@ -152,6 +154,18 @@ def layout(problem, board):
     return [Element("board", (x, y, 0.0), (side, side, 0.01), "steel", properties={"price": (1.5, "EUR")})]
 
 
-OFFER = Offer("hang a dartboard", "dartboard:problem", "dartboard:recipe", "dartboard:figures", "dartboard:layout")
+def ground(problem):
+    """The wall, as a map has it."""
+    return region(polygon([(-1.0, -1.0), (1.0, -1.0), (1.0, 1.0), (-1.0, 1.0)]))
+
+
+OFFER = Offer(
+    "hang a dartboard",
+    "dartboard:problem",
+    "dartboard:recipe",
+    figures="dartboard:figures",
+    layout="dartboard:layout",
+    ground="dartboard:ground",
+)
 REACH = Offer("stand before a wall", "dartboard:reach", "dartboard:recipe")
 STUDY = Study("dartboard", "darts", {"hang": OFFER, "reach": REACH})

@@ -150,6 +150,10 @@ def test_few_rounds_and_layouts_that_fail_cost_no_result(cli, finished, capsys, 
     code, _, said = cli("report", finished)
     assert code == 0
     assert "could not be animated: ZeroDivisionError" in said
+    monkeypatch.undo()
+    monkeypatch.setattr("dartboard.ground", lambda problem: {}["wall"])
+    write_animation(folder, filed_task(folder), history)
+    assert "could not be animated: KeyError('wall')" in capsys.readouterr().err
 
 
 def test_conformance_prints_verdicts(cli):

@@ -53,12 +53,51 @@ def test_the_ladle_has_eight_plates(cli, tmp_path):
     )
 
 
+def features(path):
+    found = json.loads(path.read_text())
+    return found["about"], {
+        each["properties"].get("name", each["properties"]["kind"]): each for each in found["features"]
+    }
+
+
+def test_an_array_and_its_site_are_exported_and_read_again(cli, tmp_path):
+    array, sizes = "ground_array/swgo_multi", ("--set", "units=4", "fold=2", "start=taxi", "spacing=123.456789012")
+    code, _, said = cli("export", array, "--to", "a.csv", "a.geojson", "a.gdml", *sizes)
+    assert code == 0, said
+    assert "written: a.geojson, 4 elements" in said
+    about, found = features(tmp_path / "a.geojson")
+    assert about == {"problem": array, "version": "1", "design": "start"}
+    assert list(found) == ["site", *(f"unit_{number}" for number in range(4))]
+    assert [-3499.0, 2000.0] in found["site"]["geometry"]["coordinates"][0]
+    places = np.array([found[f"unit_{number}"]["geometry"]["coordinates"] for number in range(4)])
+    np.testing.assert_allclose(places[2:, :2], -places[:2, :2], atol=1e-4)  # the copies; single precision
+    np.testing.assert_allclose(places[:, 2], 1.5)
+    again = ("--set", "units=4", "start=a.csv", "site=a.geojson")
+    code, _, said = cli("export", array, "--to", "b.csv", "b.geojson", *again)
+    assert code == 0, said
+    assert (tmp_path / "b.csv").read_text() == (tmp_path / "a.csv").read_text()
+    assert features(tmp_path / "b.geojson") == features(tmp_path / "a.geojson")
+
+
+def test_references_at_the_least_distance_start_a_search_again(cli):
+    flux, to = "ground_array/swgo_flux", ("--to", "a.csv")
+    assert cli("export", flux, *to, "--set", "units=7", "--design", "packed_22.1m")[0] == 0
+    code, _, said = cli("export", flux, "--to", "b.csv", "--set", "units=7", "start=a.csv")
+    assert code == 0, said
+
+
 def test_what_a_run_has_found(cli, finished, tmp_path):
     code, _, said = cli("export", finished, "--to", "best.json")
     assert code == 0, said
     best = json.loads((finished / "design.json").read_text())["parameters"]
     (found,) = elements(tmp_path / "best.json")
     assert found["centre"]["value"][:2] == pytest.approx([best[f"place[{n}]"]["value"] / 100 for n in range(2)])
+    assert cli("export", finished, "--to", "best.geojson")[0] == 0
+    about, (wall, board) = features(tmp_path / "best.geojson")[0], features(tmp_path / "best.geojson")[1].values()
+    assert about["design"] == "run"
+    assert wall["geometry"]["coordinates"][0][0] == [-1.0, -1.0]
+    assert board["geometry"]["coordinates"] == found["centre"]["value"]
+    assert board["properties"]["price [EUR]"] == 1.5
     code, _, said = cli("export", finished, "--to", "start.json", "--design", "start")
     assert code == 0, said
     assert elements(tmp_path / "start.json")[0]["centre"]["value"][0] == pytest.approx(0.6)

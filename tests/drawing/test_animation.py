@@ -10,8 +10,11 @@ from PIL import Image
 
 from daedalus.core import History
 from daedalus.drawing.animation import animation
-from daedalus.drawing.search import SearchFrames, course, search_animation
+from daedalus.drawing.scene import Scene, frame
+from daedalus.drawing.search import SearchFrames, course, search_animation, views
 from daedalus.geometry import Element
+from daedalus.geometry.polygons import polygon
+from daedalus.geometry.regions import region
 from drawing import apparatus
 
 
@@ -70,9 +73,61 @@ def test_a_frame_shows_the_layout_and_the_loss_of_its_round():
         (group,) = (c for c in side.collections if c.get_label() == "over")
         left = min(path.vertices[:, 0].min() for path in group.get_paths())
         np.testing.assert_allclose(left, 100 * moved(row).elements[1].lower[0])
-        assert curve.get_title("left") == f"round {row + 1} of 11"
+        assert curve.get_title("left") == f"round {row + 1} of 11, loss {past['loss'][row]:.4g}"
         assert len(curve.lines[1].get_xdata()) == row + 1
         assert curve.get_yscale() == "log"
+
+
+GROUND = region(polygon([(-2000.0, -2000.0), (2000.0, -2000.0), (2000.0, 2000.0), (-2000.0, 2000.0)]))
+
+
+def array(reach):
+    """Three units on a square of 4 km, at most so far from its middle."""
+    places = [(reach, 0.0), (-reach, 0.0), (0.0, reach)]
+    return Scene(
+        [Element(f"unit_{k}", (*p, 1.0), (15.0, 15.0, 2.0), "water") for k, p in enumerate(places)], ground=GROUND
+    )
+
+
+def test_what_stands_on_the_ground_is_shown_on_a_map():
+    (whole,) = views([array(100.0), array(1500.0)])
+    assert (whole.title, whole.plane, whole.mark) == ("seen from above", "xy", None)
+    assert whole.within == frame(array(1500.0))
+    past = history(np.geomspace(100.0, 1.0, 11)[:, None])
+    drawn = SearchFrames(past, [array(100.0), array(1500.0)], [0, 10])
+    for number, reach in ((1, 1500.0), (0, 100.0)):
+        seen, _ = drawn(number).axes
+        np.testing.assert_allclose(np.ptp(seen.lines[0].get_xdata()), 2 * reach / 1000)
+        assert len(seen.patches) == 1
+        assert (seen.get_xlabel(), seen.get_title("left")) == ("east [km]", "seen from above")
+
+
+def test_what_keeps_to_a_small_part_of_the_ground_is_shown_close_up_too():
+    scenes = [array(100.0), array(300.0)]
+    whole, close = views(scenes)
+    assert close.title == "close up"
+    assert whole.mark == close.within
+    for (low, high), (least, most) in zip(close.within[:2], ((-307.5, 307.5), (-7.5, 307.5)), strict=True):
+        assert low < least < most < high
+        assert high - low < 900.0
+    drawn = SearchFrames(history(np.geomspace(100.0, 1.0, 11)[:, None]), scenes, [0, 10])
+    left, right, _ = drawn(1).axes
+    _, mark = left.patches
+    np.testing.assert_allclose(
+        (mark.get_x(), mark.get_width()), (close.within[0][0] / 1e3, np.ptp(close.within[0]) / 1e3)
+    )
+    assert right.get_xlabel() == "east [m]"
+    assert len(right.patches) == 1
+
+
+def test_titles_are_within_the_picture_and_white_is_white():
+    past = history(np.linspace(300.0, 200.0, 11)[:, None])
+    drawn = SearchFrames(past, [array(100.0), array(300.0)], [0, 10])
+    for axes in drawn(0).axes:
+        assert axes.get_tightbbox().y1 < drawn.figure.bbox.height
+    gif = search_animation(past, lambda row: array(100.0 + 20.0 * row), frames=3)
+    for picture, _ in frames(gif)[1]:
+        assert picture.getpixel((1, 1)) == (255, 255, 255)
 
 
 @pytest.mark.parametrize("starts", [2, 8])

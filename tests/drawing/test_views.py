@@ -11,6 +11,8 @@ from daedalus.drawing.scene import Contents, Scene, alike, frame, length_unit
 from daedalus.drawing.space import bare_faces, box_faces, draw_space, inside, space_figure
 from daedalus.drawing.views import draw_view, legend_entries, views_figure
 from daedalus.geometry import Element
+from daedalus.geometry.polygons import disc, polygon
+from daedalus.geometry.regions import region
 from drawing import apparatus
 
 
@@ -98,6 +100,38 @@ def test_contents_without_names_have_a_colour_bar():
     contents = Contents(apparatus.VOXELS, apparatus.density())
     figure = views_figure({"one": apparatus.scene(contents=contents)})
     assert "1/X_0" in figure.axes[-1].get_ylabel()
+
+
+GROUND = region(polygon([(0.0, 0.0), (4000.0, 0.0), (0.0, 3000.0)]), [disc((500.0, 600.0), 200.0)])
+UNITS = [Element(f"unit_{k}", (900.0 * k, 700.0, 1.0), (15.0, 15.0, 2.0), "water") for k in range(2)]
+
+
+def test_a_ground_makes_a_map_with_dots_for_what_is_too_small_to_be_seen():
+    scene = Scene([*UNITS, Element("hall", (2000.0, 300.0, 5.0), (300.0, 200.0, 10.0), "concrete")], ground=GROUND)
+    axes = Figure().subplots()
+    draw_view(axes, scene, "xy")
+    outline, hole = axes.patches
+    np.testing.assert_allclose(outline.get_xy()[:3], [(0, 0), (4, 0), (0, 3)])  # km
+    assert (hole.center, hole.radius) == ((0.5, 0.6), 0.2)
+    (dots,) = axes.lines
+    np.testing.assert_allclose(dots.get_xydata(), [(0.0, 0.7), (0.9, 0.7)])
+    assert boxes(axes, "hall") == {(1.85, 2.15, 0.2, 0.4)}
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("east [km]", "north [km]")
+    assert list(legend_entries(scene)) == ["site", "forbidden", "unit", "hall"]
+    np.testing.assert_allclose(frame(scene, margin=0.0)[:2], [(-7.5, 4000.0), (0.0, 3000.0)])
+    turned, side = Figure().subplots(1, 2)
+    draw_view(turned, scene, "yx")
+    np.testing.assert_allclose(turned.patches[0].get_xy()[:3], [(0, 0), (0, 4), (3, 0)])
+    assert turned.get_xlabel() == "north [km]"
+    draw_view(side, scene, "xz")
+    assert (side.get_xlabel(), len(side.patches)) == ("x [km]", 0)
+
+
+def test_close_up_the_same_elements_are_outlines():
+    axes = Figure().subplots()
+    draw_view(axes, Scene(UNITS, ground=GROUND), "xy", within=((-50.0, 50.0), (650.0, 750.0), (0.0, 2.0)))
+    assert not axes.lines
+    assert (-7.5, 7.5, 692.5, 707.5) in boxes(axes, "unit")
 
 
 @pytest.mark.parametrize(("extent", "name"), [(0.02, "mm"), (0.6, "cm"), (5.0, "m"), (4e3, "km")])

@@ -156,3 +156,16 @@ def test_circle_is_cosine_and_sine():
     cosine, sine = _circle(turn)
     assert float(jnp.max(jnp.abs(cosine - jnp.cos(2 * jnp.pi * turn)))) < 4e-9
     assert float(jnp.max(jnp.abs(sine - jnp.sin(2 * jnp.pi * turn)))) < 4e-9
+
+
+@pytest.mark.parametrize("draws", [33, 40])
+def test_many_draws_are_those_of_few(draws):
+    """Beyond a number of draws the program is another one; a counter keeps its numbers."""
+    key, index = jax.random.key(3), jnp.arange(5, 12, dtype=jnp.uint32)
+    for random in (uniforms, normals):
+        many, few = random(key, index, draws, lane=1), random(key, index, 20, lane=1)
+        assert many.shape == (draws, 7)
+        np.testing.assert_allclose(many[:20], few, rtol=1e-15)
+    pairs = threefry_words(jax.random.key_data(key), index, jnp.full_like(index, (1 << 16) + (draws - 1) // 2))
+    last = np.asarray(pairs[(draws - 1) % 2], float)
+    np.testing.assert_allclose(uniforms(key, index, draws, lane=1)[-1], (last + 0.5) * 2.0**-32, rtol=1e-15)

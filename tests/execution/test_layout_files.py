@@ -9,6 +9,8 @@ import pytest
 from daedalus.errors import DesignError, RunError, StageError
 from daedalus.execution.layout_files import write_layout
 from daedalus.geometry import Element
+from daedalus.geometry.polygons import disc, polygon
+from daedalus.geometry.regions import region
 from daedalus.physics.materials import material
 from daedalus.units import cm, mm
 
@@ -40,8 +42,47 @@ def test_csv_has_units_in_its_header(tmp_path):
     assert (first["pitch [mm]"], first["gain [1]"], second["pitch [mm]"], second["gain [1]"]) == ("1.0", "", "", "2.0")
     assert (wall["z [m]"], wall["sensitive"], wall["density [g/cm3]"]) == ("0.45", "0", "7.0")
     other = Element("other", (0.0, 0.0, 0.0), (1.0, 1.0, 1.0), "air", properties={"pitch": (1.0, "GeV")})
-    with pytest.raises(DesignError, match="pitch is in 'mm' and, of element 'other', in 'GeV'"):
-        write_layout(tmp_path / "layout.csv", (*LAYOUT, other))
+    for name in ("layout.csv", "layout.geojson"):
+        with pytest.raises(DesignError, match="pitch is in 'mm' and, of element 'other', in 'GeV'"):
+            write_layout(tmp_path / name, (*LAYOUT, other))
+
+
+def test_geojson_has_the_ground_and_a_point_for_every_element(tmp_path):
+    ground = region(polygon([(0.0, 0.0), (4.0, 0.0), (0.0, 3.0)]), [disc((1.0, 1.0), 0.25)])
+    write_layout(tmp_path / "layout.GeoJSON", LAYOUT, {"problem": "a/b", "version": "3"}, ground=ground)
+    found = json.loads((tmp_path / "layout.GeoJSON").read_text())
+    assert list(found) == ["type", "about", "system", "features"]
+    assert (found["type"], found["about"]) == ("FeatureCollection", {"problem": "a/b", "version": "3"})
+    assert found["system"] == "coordinates are metres of the apparatus's own system, not degrees"
+    site, forbidden, first, second, wall = found["features"]
+    ring = [[0.0, 0.0], [4.0, 0.0], [0.0, 3.0], [0.0, 0.0]]
+    assert site["geometry"] == {"type": "Polygon", "coordinates": [ring]}
+    assert forbidden["geometry"] == {"type": "Point", "coordinates": [1.0, 1.0]}
+    assert (site["properties"], forbidden["properties"]) == ({"kind": "site"}, {"kind": "forbidden", "radius": 0.25})
+    assert {each["type"] for each in found["features"]} == {"Feature"}
+    assert first["geometry"] == {"type": "Point", "coordinates": [0.5, -0.25, 1.45]}
+    assert first["properties"] == {
+        "kind": "unit",
+        "name": "upper_0",
+        "width_x [m]": 1.0,
+        "width_y [m]": 0.8,
+        "width_z [m]": 0.01,
+        "material": "plastic scintillator",
+        "density [g/cm3]": 1.032,
+        "sensitive": 1,
+        "pitch [mm]": 1.0,
+    }
+    assert second["properties"]["gain [1]"] == 2.0
+    assert "pitch [mm]" not in second["properties"]
+    assert (wall["properties"]["name"], wall["properties"]["sensitive"]) == ("wall", 0)
+    assert wall["geometry"]["coordinates"] == [0.5, 0.5, 0.45]
+
+
+def test_geojson_without_ground_has_elements_only(tmp_path):
+    write_layout(tmp_path / "layout.geojson", LAYOUT)
+    found = json.loads((tmp_path / "layout.geojson").read_text())
+    assert [feature["properties"]["name"] for feature in found["features"]] == ["upper_0", "upper_1", "wall"]
+    assert found["about"] == {}
 
 
 @pytest.fixture
@@ -117,7 +158,9 @@ def test_what_cannot_be_written(tmp_path):
         write_layout(tmp_path / "layout.gdml", [Element("world", first.centre, first.size, "lead")])
     with pytest.raises(DesignError, match="two elements are called 'wall'"):
         write_layout(tmp_path / "layout.csv", (wall, wall))
-    with pytest.raises(RunError, match=r"unknown format '.step'; expected a file ending in .json, .csv, .gdml"):
+    with pytest.raises(
+        RunError, match=r"unknown format '.step'; expected a file ending in .json, .csv, .gdml, .geojson\."
+    ):
         write_layout(tmp_path / "layout.step", LAYOUT)
     with pytest.raises(RunError, match="cannot be written"):
         write_layout(tmp_path / "absent" / "layout.json", LAYOUT)

@@ -7,7 +7,7 @@ import pytest
 
 from daedalus.errors import DaedalusError, StageError
 from daedalus.geometry.polygons import disc, polygon
-from daedalus.geometry.region_files import read_region, region_features
+from daedalus.geometry.region_files import read_region, region_features, unit_feature
 from daedalus.geometry.regions import region
 
 TRIANGLE = [[-3499.0, 2000.0], [1800.0, -3508.0], [1800.0, 2000.0], [-3499.0, 2000.0]]
@@ -43,7 +43,9 @@ def test_files_hold_regions_to_the_last_bit(tmp_path):
 
 def test_units_and_heights_are_passed_over(tmp_path):
     high = feature("site", "Polygon", [[[*place, 4800.0] for place in TRIANGLE]])
-    found = read_region(written(tmp_path / "site.json", high, feature("unit", "Point", [0.0, 0.0], index=0)))
+    unit = unit_feature((1.5, 2.5, 3.5), name="unit_0")
+    assert unit == feature("unit", "Point", [1.5, 2.5, 3.5], name="unit_0")
+    found = read_region(written(tmp_path / "site.json", high, unit))
     assert found.boundary.area == pytest.approx(0.5 * 5299 * 5508)
 
 

@@ -71,6 +71,8 @@ def test_every_study_is_registered():
         ("studies/imaging_table.py", "studies/muon_tomography.md"),
         ("studies/scanner_table.py", "studies/muon_tomography.md"),
         ("studies/muography_table.py", "studies/muography.md"),
+        ("studies/ground_array_table.py", "studies/ground_array.md"),
+        ("studies/ground_array_fits_table.py", "studies/ground_array.md"),
         ("studies/inferno_table.py", "studies/binned_analysis.md"),
         ("studies/selection_table.py", "studies/binned_analysis.md"),
         ("studies/neos_table.py", "studies/binned_analysis.md"),

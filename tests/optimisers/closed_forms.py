@@ -64,8 +64,8 @@ def search(method, space, loss, *, rounds, rows=None):
 
         measure = jax.vmap(eqx.filter_value_and_grad(merit, has_aux=True))
         (_, (losses, excess, x)), slopes = measure(proposal.points.cube, proposal.pressure)
-        covariance = jnp.broadcast_to(jnp.diag((noise.slope * span) ** 2), (*slopes.shape, len(span)))
-        gradient = Gradient(Point(slopes + tilt, proposal.points.learned), covariance)
+        root = jnp.broadcast_to(jnp.diag(noise.slope * span), (*slopes.shape, len(span)))
+        gradient = Gradient(Point(slopes + tilt, proposal.points.learned), root)
         error = jnp.full_like(losses, 1.0) * noise.loss
         found = evaluated(losses + lift, error=error, excess=excess + shift, gradient=gradient)
         found = eqx.tree_at(lambda e: e.excess_errors, found, jnp.full_like(excess, 1.0) * noise.excess)

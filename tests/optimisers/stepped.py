@@ -51,7 +51,7 @@ def _with_gradient(found, space, proposal):
         return found
     value = found["slope"] * (space.upper - space.lower)
     size = value.shape[1]
-    gradient = Gradient(Point(value, proposal.points.learned), jnp.zeros((len(value), size, size)))
+    gradient = Gradient(Point(value, proposal.points.learned), jnp.zeros((len(value), 1, size)))
     return {name: part for name, part in found.items() if name != "slope"} | {"gradient": gradient}
 
 

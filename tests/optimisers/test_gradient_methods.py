@@ -44,8 +44,8 @@ def told(slope, learned_slope=0.0, starts=1, variance=0.0):
     """An evaluation with the given derivative in the cube, the same for all starts."""
     cube = jnp.broadcast_to(jnp.asarray(slope), (starts, 3))
     leaf = jax.tree.map(lambda leaf: jnp.full((starts, 1), learned_slope), SPACE.point(SPACE.template).learned)
-    covariance = jnp.broadcast_to(variance * jnp.eye(3), (starts, 3, 3))
-    return evaluated(jnp.ones(starts), gradient=Gradient(Point(cube, leaf), covariance))
+    root = jnp.broadcast_to(variance**0.5 * jnp.eye(3), (starts, 3, 3))
+    return evaluated(jnp.ones(starts), gradient=Gradient(Point(cube, leaf), root))
 
 
 def after(optimiser, slopes, rounds=10, start=None, **options):

@@ -37,6 +37,7 @@ def export(what: str, to: Sequence[Path], design: str | None, *, settings: Seque
             "layout='module:function', a function(problem, design) that returns elements (daedalus.geometry.Element)."
         )
     elements = resolved(found.offer.layout)(found.problem, chosen)
+    ground = resolved(found.offer.ground)(found.problem) if found.offer.ground else None
     for path in to:
-        write_layout(path, elements, about)
+        write_layout(path, elements, about, ground=ground)
         remark(f"written: {path}, {len(elements)} elements")

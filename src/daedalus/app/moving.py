@@ -44,10 +44,11 @@ def write_animation(folder: RunFolder, found: Task, history: History) -> None:
 
 
 def _scenes(found: Task, history: History, key: jax.Array) -> Callable[[int], Scene]:
-    """The scene of every row: the layout, and what stands in the volume of one scan."""
+    """The scene of every row: the layout, the ground it stands on, and what stands in the volume of one scan."""
     problem, layout = found.problem, resolved(found.offer.layout)
     contents = _contents(problem, history.hardware(problem, 0), key)
-    return lambda row: Scene(tuple(layout(problem, history.hardware(problem, row))), contents)
+    ground = resolved(found.offer.ground)(problem) if found.offer.ground else None
+    return lambda row: Scene(tuple(layout(problem, history.hardware(problem, row))), contents, ground=ground)
 
 
 def _contents(problem: Problem, design: Design, key: jax.Array) -> Contents | None:

@@ -222,7 +222,7 @@ def export(
     design: str | None = None,
     set: Settings = [],  # noqa: B006
 ) -> None:
-    """Write the layout of an apparatus for other programs: .json, .csv, or .gdml for Geant4.
+    """Write the layout of an apparatus for other programs: .json, .csv, .gdml for Geant4, or .geojson for maps.
 
     Args:
         what: a problem, or a run folder.

@@ -27,11 +27,17 @@ class Gradient(eqx.Module):
 
     Under `Pressure` the loss includes the constraints' terms. The covariance is that of the parts' contributions to
     the sums; how the loss weighs the sums is held fixed, so that where the loss is curved in them (a squared error
-    near its minimum) the true covariance is larger.
+    near its minimum) the true covariance is larger. It is kept as a root, one row per part, for its size grows as the
+    square of the number of parameters.
     """
 
     value: Point
-    covariance: Float[Array, "*start param param"]  # of the derivative with respect to the cube [loss unit squared]
+    root: Float[Array, "*start part param"]  # of the covariance of the derivative by the cube [loss unit]
+
+    @property
+    def covariance(self) -> Float[Array, "*start param param"]:
+        """The covariance of the derivative with respect to the cube [loss unit squared]."""
+        return jnp.swapaxes(self.root, -2, -1) @ self.root
 
 
 class Pressure(eqx.Module):

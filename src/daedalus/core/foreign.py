@@ -34,7 +34,7 @@ def foreign_evaluation(
     in quadrature. The gradient is the chain rule through the simulator's derivatives and the figures' own; it is zero
     where there is no answer.
     """
-    nowhere = Gradient(jax.tree.map(jnp.zeros_like, space.point(design)), jnp.zeros((space.size, space.size)))
+    nowhere = Gradient(jax.tree.map(jnp.zeros_like, space.point(design)), jnp.zeros((1, space.size)))
     if outcome.answer is None:
         return _without_answer(figures, outcome.status, nowhere if gradient else None)
     answer = outcome.answer
@@ -46,7 +46,7 @@ def foreign_evaluation(
         by_value = jax.grad(lambda v: read(v).pressed(pressure))(values)
         by_design = jax.grad(lambda cube: read(values, d=space.design(cube)).pressed(pressure))(space.cube(design))
         chained = sum(by_value[name] * _derivative(answer, name, space) for name in answer.derivatives)
-        slopes = Gradient(Point(by_design + chained, nowhere.value.learned), _covariance(answer, by_value, space))
+        slopes = Gradient(Point(by_design + chained, nowhere.value.learned), _root(answer, by_value, space))
     events = float(next((len(c) for c in columns.values()), 1))
     counts = {"accepted": events, "effective": events, "empty": 0, "nothing": False}
     errors = _errors(answer, values, columns, found, read)
@@ -82,10 +82,10 @@ def _derivative(answer: Answer, name: str, space: Space, *, errors: bool = False
     return jnp.asarray([per.get(entry.name, 0.0) * s for entry, s in zip(space.entries, span, strict=True)])
 
 
-def _covariance(answer: Answer, by_value: dict[str, Array], space: Space) -> Float[Array, "param param"]:
-    """The covariance of the gradient from the errors of the derivatives, which are taken as independent."""
+def _root(answer: Answer, by_value: dict[str, Array], space: Space) -> Float[Array, "param param"]:
+    """The root of the covariance of the gradient from the errors of the derivatives, which are taken as independent."""
     rows = (by_value[n] * _derivative(answer, n, space, errors=True) for n in answer.derivative_errors)
-    return jnp.diag(sum((row**2 for row in rows), start=jnp.zeros(space.size)))
+    return jnp.diag(jnp.sqrt(sum((row**2 for row in rows), start=jnp.zeros(space.size))))
 
 
 def _without_answer(figures: Figures, status: Status, gradient: Gradient | None) -> Evaluation:

@@ -333,7 +333,7 @@ class Problem:
         count = groups.shape[0]
         share = partition.shares if partition.groups > 1 else np.full(count, 1 / count)
         spread = groups - share[:, None] * jnp.sum(groups, 0)
-        return Gradient(value, count / max(count - 1, 1) * spread.T @ spread)
+        return Gradient(value, jnp.asarray(count / max(count - 1, 1), spread.dtype) ** 0.5 * spread)
 
 
 def _finished(sums: Sums) -> Summaries:

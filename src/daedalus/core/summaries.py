@@ -19,7 +19,7 @@ from daedalus.core.sharing import mesh_for, shared
 from daedalus.core.space import Point
 
 Build = Callable[[Point, PyTree], Pipeline]
-KEPT = ("Particles", "alive")  # what is kept of the events between a pass forwards and the pass backwards
+KEPT = ("Particles", "alive", "Fits")  # what is kept of the events between a pass forwards and the pass backwards
 KEPT_EVENTS = 2**20  # of an evaluation; beyond it all is made anew, so that memory stays flat
 
 

@@ -12,6 +12,7 @@ from PIL import Image
 
 COLOURS = 128  # of the palette that all frames share [1]
 SAMPLES = 6  # frames that the palette is made of [1]
+WHITE = 247  # share of red, green and blue, of 255, from which on a colour is white [1]
 
 
 def animation(
@@ -50,5 +51,6 @@ def _palette(pictures: Sequence[Image.Image]) -> Image.Image:
     found = stack.quantize(COLOURS, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
     colours = np.array(found.getpalette()).reshape(-1, 3)
     colours[np.argmin(np.sum((255 - colours) ** 2, 1))] = 255
+    colours[colours.min(1) >= WHITE] = 255  # or white is drawn in the colour next to it
     found.putpalette(colours.ravel().tolist())
     return found

@@ -1,4 +1,4 @@
-"""Scenes: what the views of one apparatus show, its elements, what is in it, tracks and points."""
+"""Scenes: what the views of one apparatus show, its elements, what is in it, its ground, tracks and points."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from matplotlib.colors import LogNorm
 
 from daedalus.drawing.density import DECADES, LABEL, density_scale
 from daedalus.geometry import Element, Voxels
+from daedalus.geometry.regions import Region
 from daedalus.units import unit
 
 DILUTED = 2.0  # decades of the scale of means, in which air is nearer to what is dense [1]
@@ -84,6 +85,7 @@ class Scene:
         points: dots in it, larger for larger angles.
         labels: other texts for the legend, by the name there.
         scale: of the contents' colours; fits the contents by default.
+        ground: where elements may stand, x to the east and y to the north: views from the top become maps.
     """
 
     elements: Sequence[Element] = ()
@@ -92,6 +94,7 @@ class Scene:
     points: Points | None = None
     labels: Mapping[str, str] = dataclasses.field(default_factory=dict)
     scale: LogNorm | None = None
+    ground: Region | None = None
 
     @property
     def groups(self) -> dict[str, list[Element]]:
@@ -134,7 +137,7 @@ def alike(scenes: Mapping[str, Scene]) -> dict[str, Scene]:
 
 
 def frame(*scenes: Scene, margin: float = MARGIN) -> Frame:
-    """The box that holds elements and contents of all scenes, its sides along x, y and z [m].
+    """The box that holds elements, contents and grounds of all scenes, its sides along x, y and z [m].
 
     Args:
         scenes: what is to be seen; tracks may leave the frame.
@@ -145,6 +148,8 @@ def frame(*scenes: Scene, margin: float = MARGIN) -> Frame:
         if scene.contents is not None:
             sides = [(edges[0], edges[-1]) for edges in scene.contents.edges]
             corners += [tuple(float(side[end]) for side in sides) for end in (0, 1)]
+        if scene.ground is not None:
+            corners += [(float(x), float(y), 0.0) for x, y in scene.ground.boundary.extent]
     low, high = (np.min(corners, 0), np.max(corners, 0)) if corners else (np.zeros(3), np.ones(3))
     beyond = margin * float(np.max(high - low))
     x, y, z = ((float(a) - beyond, float(b) + beyond) for a, b in zip(low, high, strict=True))

@@ -14,12 +14,14 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from daedalus.drawing.density import density_bar, density_colours, thinnest
+from daedalus.drawing.ground import draw_ground, ground_entries
 from daedalus.drawing.palette import CYCLE, DASHES, INK
 from daedalus.drawing.scene import Frame, Scene, alike, frame, length_unit
 from daedalus.geometry import Element
 
 Plane = Literal["xz", "yz", "xy", "yx"]
 PANEL = 3.35  # width of a view in a figure of views [inch]
+SPECK = 0.01  # of a frame: what is smaller than that both ways is a dot [1]
 LARGEST = 52.0  # area of the dot of a large angle [pt2]
 LEGEND_LINE = 100  # letters that a line of the legend holds [1]
 SPACE = 9  # that a sample and the gap beside it take there [letters]
@@ -33,6 +35,7 @@ PASSIVE = {  # light colours of matter that only stands there, by words in its n
 }
 _STEEL = "#BDBDBD"  # and of all other matter
 _TRACK: dict[str, Any] = {"color": INK, "lw": 0.55, "alpha": 0.75}
+_SPECK: dict[str, Any] = {"marker": "o", "ls": "", "ms": 3.6, "mec": "white", "mew": 0.4}
 _DOT: dict[str, Any] = {"color": "black", "edgecolors": "white", "linewidths": 0.4, "alpha": 0.85}
 
 
@@ -40,7 +43,8 @@ def draw_view(axes: Axes, scene: Scene, plane: Plane, *, within: Frame | None = 
     """Draws one view: "xz" and "yz" are from the side, "xy" and "yx" from the top.
 
     Sensitive elements are bars where they are seen edge-on and outlines where they are seen face-on; bars are never
-    thinner than a line. Other elements are filled, later ones above earlier ones.
+    thinner than a line, and what would be a speck is a dot. Other elements are filled, later ones above earlier ones.
+    A scene with a ground is a map where it is seen from the top.
 
     Args:
         axes: where.
@@ -52,20 +56,30 @@ def draw_view(axes: Axes, scene: Scene, plane: Plane, *, within: Frame | None = 
     within = frame(scene) if within is None else within
     name, size = length_unit(within)
     across, up = ("xyz".index(axis) for axis in plane)
+    names = {axis: axis for axis in "xyz"}
+    if scene.ground is not None and {across, up} == {0, 1}:
+        names |= {"x": "east", "y": "north"}
+        draw_ground(axes, scene.ground, (across, up), size)
     _draw_passive(axes, scene, (across, up), size)
     _draw_contents(axes, scene, (across, up), size)
     for track in scene.tracks:
         axes.plot(track[across] / size, track[up] / size, zorder=2.0, **_TRACK)
     for number, (label, elements) in enumerate(scene.groups.items()):
-        _draw_sensitive(axes, elements, (across, up), size, number, name=label)
+        small = [is_speck(element, (across, up), within) for element in elements]
+        large = [element for element, speck in zip(elements, small, strict=True) if not speck]
+        _draw_sensitive(axes, large, (across, up), size, number, name=label)
+        specks = np.array([element.centre for element, speck in zip(elements, small, strict=True) if speck])
+        if len(specks):
+            place, colour = specks / size, CYCLE[number % len(CYCLE)]
+            axes.plot(place[:, across], place[:, up], color=colour, zorder=2.5 + 0.01 * number, label=label, **_SPECK)
     if scene.points is not None:
         place = scene.points.place / size
         axes.scatter(place[across], place[up], s=_areas(scene.points.angle, scene.points.largest), zorder=3.0, **_DOT)
     axes.set(
         xlim=tuple(end / size for end in within[across]),
         ylim=tuple(end / size for end in within[up]),
-        xlabel=f"{plane[0]} [{name}]",
-        ylabel=f"{plane[1]} [{name}]",
+        xlabel=f"{names[plane[0]]} [{name}]",
+        ylabel=f"{names[plane[1]]} [{name}]",
     )
     axes.set_aspect("equal" if to_scale else "auto")
     axes.spines[["top", "right"]].set_visible(False)
@@ -147,8 +161,13 @@ def legend_entries(scene: Scene) -> dict[str, Artist]:
         for name, density in scene.contents.materials.items():
             if density >= thinnest(scale) and np.isclose(present, density, rtol=1e-3).any():
                 found[told(name)] = Patch(fc=colours(scale(density)))
-    for number, label in enumerate(scene.groups):
-        found[told(label)] = Line2D([], [], color=CYCLE[number % len(CYCLE)], lw=2.2, ls=DASHES[number % len(DASHES)])
+    if scene.ground is not None:
+        found |= {told(name): entry for name, entry in ground_entries(scene.ground).items()}
+    whole = frame(scene)
+    for number, (label, elements) in enumerate(scene.groups.items()):
+        dots = all(is_speck(element, (0, 1), whole) for element in elements)
+        look = _SPECK if dots else {"lw": 2.2, "ls": DASHES[number % len(DASHES)]}
+        found[told(label)] = Line2D([], [], color=CYCLE[number % len(CYCLE)], **look)
     if len(scene.tracks):
         found[told("tracks")] = Line2D([], [], **_TRACK)
     if scene.points is not None and scene.points.angle.size:
@@ -162,6 +181,17 @@ def legend_entries(scene: Scene) -> dict[str, Artist]:
 def passive_colour(material: str) -> str:
     """The colour of matter that only stands there."""
     return next((colour for word, colour in PASSIVE.items() if word in material), _STEEL)
+
+
+def is_speck(element: Element, plane: tuple[int, int], within: Frame) -> bool:
+    """Whether an element is too small in a plane to be seen in a frame.
+
+    Args:
+        element: the box.
+        plane: numbers of the axes across and up.
+        within: the frame [m].
+    """
+    return all(element.size[axis] < SPECK * (within[axis][1] - within[axis][0]) for axis in plane)
 
 
 def rectangle(element: Element, plane: tuple[int, int], size: float = 1.0) -> np.ndarray:

@@ -16,6 +16,7 @@ from jaxtyping import Array, Float, Key, UInt32
 _ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))  # Salmon et al. 2011, table 2, Threefry-2x32
 _PARITY = 0x1BD11BDA  # Salmon et al. 2011, section 4.2, C240 folded to 32 bits as in Skein 1.3
 _ROUNDS_OF_FOUR = 5  # 20 rounds: the authors' recommendation; 13 is the fewest that passed BigCrush
+_WRITTEN_OUT = 16  # pairs of draws that are so many operations of a program; more are one operation on an array
 _LANE_BITS = 16  # draws per lane: 2**16 pairs of words
 
 
@@ -51,9 +52,12 @@ def key_words(key: Key[Array, ""]) -> UInt32[Array, "2"]:
 
 
 def _pairs(key: Key[Array, ""], index: UInt32[Array, "event"], count: int, lane: int | Array):
-    """Words for ``count`` draws per event, as a list of pairs."""
+    """Words for ``count`` draws per event, as pairs."""
     words = key_words(key)
     base = jnp.asarray(lane, jnp.uint32) << jnp.uint32(_LANE_BITS)
+    if count > _WRITTEN_OUT:
+        draws = jnp.broadcast_to(base + jnp.arange(count, dtype=jnp.uint32)[:, None], (count, len(index)))
+        return [threefry_words(words, jnp.broadcast_to(index, draws.shape), draws)]
     return [threefry_words(words, index, jnp.full_like(index, base + jnp.uint32(draw))) for draw in range(count)]
 
 
@@ -79,8 +83,7 @@ def uniforms(
         Array of shape (count, event) [1].
     """
     pairs = _pairs(key, index, (count + 1) // 2, lane)
-    words = [word for pair in pairs for word in pair][:count]
-    return settled([unit_interval(word) for word in words])
+    return settled([unit_interval(word) for pair in pairs for word in pair], count)
 
 
 def normals(
@@ -106,7 +109,7 @@ def normals(
         radius = jnp.sqrt(-2.0 * jnp.log((radial.astype(dtype) + 0.5) * dtype.type(2.0**-32)))
         cosine, sine = _circle(unit_interval(angular))
         rows += [radius * cosine, radius * sine]
-    return settled(rows[:count])
+    return settled(rows, count)
 
 
 def _circle(turn: Float[Array, "*shape"]) -> tuple[Float[Array, "*shape"], Float[Array, "*shape"]]:
@@ -122,6 +125,12 @@ def _circle(turn: Float[Array, "*shape"]) -> tuple[Float[Array, "*shape"], Float
     return jnp.where(((turns + 1) & 2) != 0, -across, across), jnp.where((turns & 2) != 0, -up, up)
 
 
-def settled(rows: list[Float[Array, "event"]]) -> Float[Array, "draw event"]:
-    """The rows as one array, computed once: the compiler would repeat the cipher for every reader of a number."""
-    return jax.lax.optimization_barrier(jnp.stack(rows))
+def settled(rows: list[Float[Array, "*pair event"]], count: int | None = None) -> Float[Array, "draw event"]:
+    """The first rows as one array, computed once: the compiler would repeat the cipher for every reader of a number.
+
+    Args:
+        rows: one number for every event each, or the numbers of all pairs of draws, first and second ones.
+        count: how many are wanted [1].
+    """
+    stacked = jnp.stack(rows, -2)
+    return jax.lax.optimization_barrier(stacked.reshape(-1, stacked.shape[-1])[:count])

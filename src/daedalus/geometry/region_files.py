@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +74,17 @@ def region_features(region: Region) -> list[dict[str, Any]]:
     """The GeoJSON features of a region: its boundary and what is forbidden."""
     named = [("site", region.boundary), *(("forbidden", shape) for shape in region.forbidden)]
     return [_feature(kind, shape) for kind, shape in named]
+
+
+def unit_feature(place: Sequence[float], **properties: Any) -> dict[str, Any]:
+    """The GeoJSON feature of something that stands in a region, a Point, which `read_region` passes over.
+
+    Args:
+        place: x and y, or x, y and z [m].
+        properties: what else is known of it, by name.
+    """
+    point = {"type": "Point", "coordinates": list(place)}
+    return {"type": "Feature", "properties": {"kind": "unit", **properties}, "geometry": point}
 
 
 def _kind(feature: Mapping[str, Any], where: str) -> str:

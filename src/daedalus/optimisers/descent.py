@@ -105,7 +105,7 @@ class Descent(eqx.Module):
             raise OptimiserError("the evaluations hold no gradient; evaluate with gradient=True.")
         found = jax.tree.map(partial(_or_zero, evaluation.sound), evaluation.gradient)
         free = projected(found.value.cube, state.points.cube)
-        gradient = Gradient(Point(free, found.value.learned), found.covariance)
+        gradient = Gradient(Point(free, found.value.learned), found.root)
         value = gradient.value if self.clip is None else jax.vmap(self.clip)(gradient)
         return Point(value.cube * state.steps, value.learned)
 

@@ -8,25 +8,28 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.ad_checkpoint import checkpoint_name
 from jaxtyping import Array, Float, Key
 
 from daedalus.core import Derivative, Stage
 from daedalus.events import Events, ShowerEstimates, Showers, StationSignals
 from daedalus.geometry.stations import Stations
 from daedalus.gradients.positive_solve import equilibrated_solve
-from daedalus.physics.air_showers import ShowerModel
+from daedalus.physics.air_showers import ENERGIES, ShowerModel
 from daedalus.physics.constants import SPEED_OF_LIGHT
 from daedalus.physics.shower_signals import arrival_times
 from daedalus.reconstruction.expected_shower_estimates import pointing_error, trigger_probability
 from daedalus.reconstruction.shower_hypotheses import RANGES, STEPS, hypotheses, prior_information
 
-ROUNDS = 12  # steps of a fit [1]
+ROUNDS = 20  # steps of a fit [1]
 DOUBTS = np.geomspace(1.0, 0.03, 8)  # of the steps before: relative errors that counts are given [1]
 FARTHEST = np.array([300.0, 300.0, 1.0, 0.2, 0.2, 3e3])  # of such a step [as the parameters]
 MIDDLE = np.array([0.0, 0.0, np.log(1e6), 0.0, 0.0, 0.0])  # of what is known beforehand [as the parameters]
-_ENERGIES = np.log(10.0) * np.array([5.2, 5.7, 6.2, 6.7])  # ln(energy / GeV) a fit may begin with
+_ENDS = np.log(ENERGIES) + np.array([1e-4, -1e-4])  # of ln(energy / GeV) of a fit: profiles are cut off at the ends
+_ENERGIES = np.linspace(_ENDS[0], _ENDS[1], 5)  # between which that of a start is interpolated
 _REACHES = (1.5, 2.0, 3.0)  # from the array's middle, in units of the way to the signals' centroid [1]
-_STEEPEST = 0.9  # largest horizontal direction cosine of a fit [1]
+_WAYS = (300.0, 600.0, 1000.0, 1600.0, 2500.0)  # beyond the signals' centroid, of cores far from the array [m]
+_STEEPEST = 0.95  # largest horizontal direction cosine of a fit, beyond that of any shower, sin(65 degrees) [1]
 
 
 class ShowerFit(Stage):
@@ -56,7 +59,7 @@ class ShowerFit(Stage):
 
     def _of_one(self, counts: Array, times: Array, shower: Array, primary: Array) -> ShowerEstimates:
         fits = [ShowerLikelihood(self.stations, self.model, counts, times, number) for number in (0, 1)]
-        found = [jax.lax.stop_gradient(each.maximum()) for each in fits]
+        found = [checkpoint_name(jax.lax.stop_gradient(each.maximum()), "Fits") for each in fits]
         gamma, proton = (each(place) for each, (place, _) in zip(fits, found, strict=True))
         both = [hypotheses(place, self.stations, self.model) for place, _ in found]
         ratio = jnp.log(both[0].counts[0]) - jnp.log(both[1].counts[1])
@@ -96,14 +99,14 @@ class ShowerLikelihood(eqx.Module):
 
     def maximum(self) -> tuple[Float[Array, "param"], Float[Array, ""]]:
         """The most likely parameters, and how much ln L would still gain."""
-        approach = lambda place, doubt: (_inside(place + self._approach(place, doubt)), None)
+        approach = lambda place, doubt: (_generated(place + self._approach(place, doubt)), None)
         doubts = jnp.asarray(DOUBTS, self.counts.dtype)
         begins = jax.vmap(lambda start: jax.lax.scan(approach, start, doubts)[0])(self._starts())
         begin = begins[jnp.argmax(jax.vmap(self)(begins))]
 
         def step(state: tuple[Array, ...], _: None) -> tuple[tuple[Array, ...], None]:
             place, value, move, gain, damping = state
-            trial = _inside(place + move)
+            trial = _generated(place + move)
             higher = self(trial)
             better = higher >= value
             place, value = jnp.where(better, trial, place), jnp.where(better, higher, value)
@@ -131,12 +134,12 @@ class ShowerLikelihood(eqx.Module):
         both = hypotheses(place, self.stations, self.model)
         expected, slopes = both.counts[self.primary], both.slopes[self.primary]
         slope = slopes @ (self.counts.reshape(-1) - expected) + self._pull(place, both.times)
-        matrix = self.information(expected, slopes, both.times)
-        right = slope[:, None]
+        free = jnp.ones_like(slope).at[2].set(1.0 - _at_an_end(place[2], slope[2]))
+        matrix = self.information(expected, slopes, both.times) * free[:, None] * free + jnp.diag(1.0 - free)
+        right = (free * slope)[:, None]
         damped = equilibrated_solve(matrix + damping * jnp.diag(jnp.diagonal(matrix)), right)[:, 0]
-        return self._at_origin(place, jnp.asarray(STEPS, place.dtype) * damped), 0.5 * slope @ equilibrated_solve(
-            matrix, right
-        )[:, 0]
+        gain = 0.5 * jnp.sum(right * equilibrated_solve(matrix, right))
+        return self._at_origin(place, jnp.asarray(STEPS, place.dtype) * damped), gain
 
     def _approach(self, place: Array, doubt: Array) -> Array:
         """A bounded step towards the logarithms of the counts, whose relative errors are in doubt by so much as well.
@@ -167,26 +170,35 @@ class ShowerLikelihood(eqx.Module):
         return move.at[5].add(place[:2] @ move[3:5] / SPEED_OF_LIGHT)
 
     def _starts(self) -> Array:
-        """Two places to begin, the best with a core near the signals and the best beyond; the times' direction.
+        """Three places to begin: the best with a core near the signals, beyond them and far away; the times' direction.
 
         A core beyond the array with much energy and one at its edge with little are often two peaks of the likelihood.
+        An array that is small beside the distance of a core shows by its centroid only on which side that is.
         """
         places = self.stations.places
         background = jnp.asarray(self.stations.background_counts, places.dtype)[:, None]
         excess = jnp.sum(jnp.maximum(self.counts - 2.0 * background, 0.0), 0)
         centroid = lambda weight: weight @ places / jnp.maximum(jnp.sum(weight), 1e-6)
         middle, broad = jnp.mean(places, 0), centroid(jnp.sqrt(excess))
-        along = lambda reach: middle + reach * (broad - middle)
-        near, far = [centroid(excess), centroid(excess**2), broad], [along(reach) for reach in _REACHES]
-        front, energy = self._plane(), jnp.asarray(_ENERGIES, places.dtype)
+        apart = broad - middle
+        length = jnp.sqrt(apart @ apart + 1e-6)
+        along = lambda way: middle + way * apart / length
+        near = [centroid(excess), centroid(excess**2), broad]
+        beyond, far = [along(reach * length) for reach in _REACHES], [along(length + way) for way in _WAYS]
 
         def best(cores: list[Array]) -> Array:
-            starts = jnp.stack(
-                [jnp.concatenate([core, energy[i : i + 1], front]) for core in cores for i in range(len(energy))]
-            )
+            starts = jax.lax.map(self._start, jnp.stack(cores))
             return starts[jnp.argmax(jax.lax.map(self, starts))]
 
-        return jnp.stack([best(near), best(far)])
+        return jnp.stack([best(cores) for cores in (near, beyond, far)])
+
+    def _start(self, core: Array) -> Array:
+        """The parameters with a core, and with the energy that makes as many particles as were counted."""
+        front, energies = self._plane(), jnp.asarray(_ENERGIES, core.dtype)
+        at = lambda energy: jnp.concatenate([core, energy[None], front])
+        expected = lambda energy: jnp.sum(self.stations.expected(at(energy), self.model)[self.primary])
+        total = jnp.log(jnp.maximum(jnp.sum(self.counts), 1.0))
+        return at(jnp.interp(total, jnp.log(jax.vmap(expected)(energies)), energies))
 
     def _plane(self) -> Array:
         """Direction cosines and time of the plane front that meets the arrival times best."""
@@ -203,6 +215,19 @@ class ShowerLikelihood(eqx.Module):
 def _inside(place: Array) -> Array:
     """The parameters with a direction above the horizon."""
     return place.at[3:].set(_cosines_inside(place[3:]))
+
+
+def _generated(place: Array) -> Array:
+    """The parameters with a direction above the horizon and an energy of the generated range."""
+    return _inside(place.at[2].set(jnp.clip(place[2], *_ENDS)))
+
+
+def _at_an_end(energy: Array, slope: Array) -> Array:
+    """One where the likelihood grows beyond an end of the energies, so that the fit stays there, else zero."""
+    beyond = jnp.where(
+        slope > 0, energy >= jnp.asarray(_ENDS[1], energy.dtype), energy <= jnp.asarray(_ENDS[0], energy.dtype)
+    )
+    return beyond.astype(energy.dtype)
 
 
 def _cosines_inside(front: Array) -> Array:

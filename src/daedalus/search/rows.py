@@ -69,7 +69,7 @@ class Rows:
 def _signal(gradient: Gradient) -> np.ndarray:
     """The length of every gradient over the root of its covariance's trace [1]: about 1 for pure noise."""
     length = np.linalg.norm(np.asarray(gradient.value.cube, float), axis=-1)
-    noise = np.sqrt(np.trace(np.asarray(gradient.covariance, float), axis1=-2, axis2=-1))
+    noise = np.linalg.norm(np.asarray(gradient.root, float), axis=(-2, -1))
     return np.divide(length, noise, out=np.full_like(length, np.inf), where=noise > 0)
 
 

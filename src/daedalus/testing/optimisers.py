@@ -149,7 +149,7 @@ def _bowl_evaluation(proposal: Proposal, number: Array, handles: Capabilities, f
     starts, size = points.cube.shape
     failed = failures & ((7 * number + jnp.arange(starts)) % 5 == 3)
     slopes = jax.tree.map(lambda leaf: jnp.where(failed.reshape(-1, *[1] * (leaf.ndim - 1)), 0.0, leaf), slopes)
-    gradient = Gradient(slopes, jnp.zeros((starts, size, size), points.cube.dtype)) if handles.gradients else None
+    gradient = Gradient(slopes, jnp.zeros((starts, 1, size), points.cube.dtype)) if handles.gradients else None
     excess = jnp.full((starts, int(handles.constraints)), -1.0)
     return evaluated(jnp.where(failed, jnp.inf, loss), excess=excess, gradient=gradient)
 

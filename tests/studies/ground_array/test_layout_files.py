@@ -1,6 +1,4 @@
-"""Layouts as files: the same after writing and reading, and malformed files refused with the line named."""
-
-import json
+"""Layouts as files: what `daedalus export` writes is read again, and malformed files are refused with the line."""
 
 import numpy as np
 import pytest
@@ -8,39 +6,45 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from daedalus.errors import DesignError, StageError
-from daedalus.geometry.region_files import read_region
-from daedalus.studies.ground_array.layout_files import read_layout, write_layout_csv, write_layout_geojson
-from daedalus.studies.ground_array.site import pampa_la_bola
+from daedalus.execution import write_layout
+from daedalus.geometry import Element
+from daedalus.geometry.polygons import disc, polygon
+from daedalus.geometry.regions import region
+from daedalus.studies.ground_array.layout_files import read_layout
+from daedalus.studies.ground_array.site import read_site
 
 number = st.floats(allow_nan=False, allow_infinity=False)
 layouts = st.lists(st.tuples(number, number), min_size=1, max_size=20, unique_by=lambda p: (p[0] + 0.0, p[1] + 0.0))
 
 
 @given(layouts)
-def test_csv_files_hold_layouts_to_the_last_bit(tmp_path_factory, pairs):
+def test_layouts_are_read_to_the_last_bit(tmp_path_factory, pairs):
     path = tmp_path_factory.mktemp("layouts") / "layout.csv"
-    write_layout_csv(path, np.array(pairs))
+    path.write_text("x,y\n" + "".join(f"{x!r},{y!r}\n" for x, y in pairs))
     np.testing.assert_array_equal(read_layout(path), np.array(pairs))
 
 
-def test_single_precision_is_written_as_short_as_it_is(tmp_path):
-    positions = np.array([[0.1, 2.5], [-3499.7, 1e-5]], np.float32)
-    write_layout_csv(tmp_path / "layout.csv", positions)
-    assert (tmp_path / "layout.csv").read_text() == "x,y\n0.1,2.5\n-3499.7,1e-05\n"
-    np.testing.assert_array_equal(read_layout(tmp_path / "layout.csv").astype(np.float32), positions)
+def test_what_export_writes_is_read_to_nine_digits(tmp_path):
+    positions = np.random.default_rng(1).normal(0, 500, (30, 2))
+    units = [Element(f"unit_{k}", (x, y, 1.5), (15.0, 15.0, 3.0), "water") for k, (x, y) in enumerate(positions)]
+    write_layout(tmp_path / "layout.csv", units)
+    found = read_layout(tmp_path / "layout.csv")
+    np.testing.assert_allclose(found, positions, rtol=6e-9)
+    assert not np.array_equal(found, positions)
 
 
-def test_geojson_files_hold_layout_and_site(tmp_path):
-    positions, site = np.random.default_rng(1).normal(0, 500, (30, 2)), pampa_la_bola()
-    write_layout_geojson(tmp_path / "layout.geojson", positions, site)
-    features = json.loads((tmp_path / "layout.geojson").read_text())["features"]
-    units = [f for f in features if f["properties"]["kind"] == "unit"]
-    assert [f["properties"]["index"] for f in units] == list(range(30))
-    np.testing.assert_array_equal([f["geometry"]["coordinates"] for f in units], positions)
-    again = read_region(tmp_path / "layout.geojson")
-    np.testing.assert_array_equal(again.boundary.vertices, site.region.boundary.vertices)
-    write_layout_geojson(tmp_path / "alone.geojson", positions)
-    assert len(json.loads((tmp_path / "alone.geojson").read_text())["features"]) == 30
+def test_the_site_of_an_exported_map_is_read_to_the_last_bit_and_its_units_are_passed_over(tmp_path):
+    hole, ring = disc((40.0, 30.1), 20.0), [(-70.0, -60.3), (70.0, -60.0), (70.0, 60.0), (-70.0, 60.0)]
+    ground = region(polygon(ring), [hole])
+    unit = Element("unit_0", (0.1, 0.2, 1.5), (15.0, 15.0, 3.0), "water")
+    write_layout(tmp_path / "map.geojson", [unit], ground=ground)
+    found = read_site(tmp_path / "map.geojson").region
+    np.testing.assert_array_equal(found.boundary.vertices, ground.boundary.vertices)
+    (same,) = found.forbidden
+    assert (same.centre.tolist(), same.radius) == ([40.0, 30.1], 20.0)
+    write_layout(tmp_path / "bare.geojson", [unit])
+    with pytest.raises(StageError, match=r"bare.geojson: 0 features of the kind 'site'; expected one"):
+        read_site(tmp_path / "bare.geojson")
 
 
 @pytest.mark.parametrize(

@@ -11,12 +11,16 @@ STUDY = Study(
             problem="daedalus.studies.ground_array.problem:swgo_flux",
             recipe="daedalus.studies.ground_array.problem:array_recipe",
             figures="daedalus.studies.ground_array.figures:array_figures",
+            layout="daedalus.studies.ground_array.elements:array_layout",
+            ground="daedalus.studies.ground_array.elements:array_ground",
         ),
         "swgo_multi": Offer(
             doc="positions of units for flux, energy, direction and cable together",
             problem="daedalus.studies.ground_array.problem:swgo_multi",
             recipe="daedalus.studies.ground_array.problem:array_recipe",
             figures="daedalus.studies.ground_array.figures:array_figures",
+            layout="daedalus.studies.ground_array.elements:array_layout",
+            ground="daedalus.studies.ground_array.elements:array_ground",
         ),
     },
 )

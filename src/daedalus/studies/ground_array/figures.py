@@ -4,20 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 from jaxtyping import Array, Key
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import Circle
-from matplotlib.patches import Polygon as Outline
 
 from daedalus.core import Problem
 from daedalus.drawing.palette import BLUE, VERMILION
-from daedalus.geometry.polygons import Polygon
+from daedalus.drawing.scene import Scene, frame
+from daedalus.drawing.views import draw_view
 from daedalus.studies.ground_array.design import ArrayDesign
-from daedalus.studies.ground_array.problem import site_of
-from daedalus.studies.ground_array.site import Site
+from daedalus.studies.ground_array.elements import array_ground, array_layout
 from daedalus.units import km
-
-_UNIT = 8.0  # area of a marker [points2]
 
 
 def array_figures(
@@ -36,28 +31,16 @@ def array_figures(
 
 
 def _map(problem: Problem, designs: dict[str, ArrayDesign], key: Key[Array, ""]) -> Figure:
-    figure = Figure(figsize=(9.6, 4.8), layout="constrained")
-    for axes, (name, design) in zip(figure.subplots(1, 2, sharex=True, sharey=True), designs.items(), strict=True):
-        found = problem.evaluate(design, key=key)
-        _draw_site(axes, site_of(problem))
-        axes.scatter(*(np.asarray(design.places).T / km), s=_UNIT, color=VERMILION, linewidths=0, zorder=3)
+    ground = array_ground(problem)
+    scenes = {name: Scene(array_layout(problem, design), ground=ground) for name, design in designs.items()}
+    figure, within = Figure(figsize=(9.6, 4.8), layout="constrained"), frame(*scenes.values())
+    for axes, (name, scene) in zip(figure.subplots(1, 2, sharex=True, sharey=True), scenes.items(), strict=True):
+        found = problem.evaluate(designs[name], key=key)
+        draw_view(axes, scene, "xy", within=within)
         error = 100.0 * float(found.values["gamma_flux_error"])
         pointing = 1e3 * float(found.values["pointing_error"])
-        title = f"{name}: flux to {error:.2f} %, direction to {pointing:.2f} mrad"
-        axes.set(title=title, xlabel="east [km]", ylabel="north [km]", aspect="equal")
+        axes.set_title(f"{name}: flux to {error:.2f} %, direction to {pointing:.2f} mrad")
     return figure
-
-
-def _draw_site(axes: Axes, site: Site) -> None:
-    shapes = [(site.region.boundary, "none", BLUE), *((shape, "0.8", "0.5") for shape in site.region.forbidden)]
-    for shape, face, edge in shapes:
-        style = {"facecolor": face, "edgecolor": edge, "zorder": 1}
-        if isinstance(shape, Polygon):
-            axes.add_patch(Outline(np.asarray(shape.vertices) / km, closed=True, **style))
-        else:
-            x, y = np.asarray(shape.centre) / km
-            axes.add_patch(Circle((float(x), float(y)), shape.radius / km, **style))
-    axes.autoscale_view()
 
 
 def _radii(designs: dict[str, ArrayDesign]) -> Figure:

@@ -1,19 +1,16 @@
-"""Layouts as files: x and y of each unit as CSV, or as GeoJSON together with the site."""
+"""Layouts as files: x and y of each unit, read from CSV; `daedalus export` writes it."""
 
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Float
 
 from daedalus.errors import DesignError, reading
 from daedalus.geometry.polygons import place
-from daedalus.geometry.region_files import region_features
-from daedalus.studies.ground_array.site import Site
 
 _AXES = ("x", "y")
 
@@ -49,31 +46,6 @@ def read_layout(path: str | Path) -> Float[np.ndarray, "unit 2"]:
     return positions
 
 
-def write_layout_csv(path: str | Path, positions: Float[Array | np.ndarray, "unit 2"]) -> None:
-    """Makes or replaces a CSV file with the positions of units [m], which `read_layout` reads to the last bit."""
-    lines = [",".join(_AXES), *(f"{x!r},{y!r}" for x, y in _numbers(positions))]
-    Path(path).write_text("\n".join(lines) + "\n", encoding="utf-8")
-
-
-def write_layout_geojson(
-    path: str | Path, positions: Float[Array | np.ndarray, "unit 2"], site: Site | None = None
-) -> None:
-    """Makes or replaces a GeoJSON file: a point of the kind "unit" with its index for each unit, and the site.
-
-    Coordinates are metres of the site's own system, to the last bit.
-    """
-    units = [
-        {
-            "type": "Feature",
-            "properties": {"kind": "unit", "index": index},
-            "geometry": {"type": "Point", "coordinates": list(position)},
-        }
-        for index, position in enumerate(_numbers(positions))
-    ]
-    collection = {"type": "FeatureCollection", "features": [*(region_features(site.region) if site else []), *units]}
-    Path(path).write_text(json.dumps(collection, allow_nan=False) + "\n", encoding="utf-8")
-
-
 def _columns(path: Path, header: Sequence[str]) -> tuple[int, int]:
     """Which columns hold x and y."""
     names = [name.strip().lower().removesuffix("[m]").strip() for name in header]
@@ -96,8 +68,3 @@ def _position(path: Path, line: int, row: Sequence[str], columns: tuple[int, int
     except ValueError:
         pass
     raise DesignError(f"{path.name}, line {line}: x is {texts[0]}, y is {texts[1]}; expected finite numbers [m].")
-
-
-def _numbers(positions: Float[Array | np.ndarray, "unit 2"]) -> list[tuple[float, float]]:
-    """Positions as Python numbers, the shortest decimals of their own precision."""
-    return [(float(str(x)), float(str(y))) for x, y in np.asarray(positions)]

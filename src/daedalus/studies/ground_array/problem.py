@@ -25,7 +25,7 @@ from daedalus.studies.ground_array.apparatus import TRIGGER, WHOLE, Apparatus, f
 from daedalus.studies.ground_array.design import ArrayDesign
 from daedalus.studies.ground_array.layout_files import read_layout
 from daedalus.studies.ground_array.layouts import layout
-from daedalus.studies.ground_array.site import Site, pampa_la_bola, read_site
+from daedalus.studies.ground_array.site import TOLERANCE, Site, pampa_la_bola, read_site
 from daedalus.studies.ground_array.utilities import (
     area,
     cable,
@@ -90,12 +90,12 @@ def _task(name: str, goals: tuple[str, ...]) -> Callable[..., Problem]:
         _check(units, fold, fixed)
         ground = read_site(site) if site else pampa_la_bola()
         ground.check_room(units)
-        begin = _begin(_positions(start, units, spacing, seed), fold)
+        begin = _begin(_positions(start, units, spacing, seed), fold, alike=not (stages or fixed))
         if start.endswith(".csv"):
             ground.check(begin.places)
         else:
             begin = _admitted(ground, begin)
-        more = {"fixed": fixed, "references": _references(ground, units) if fold == 1 else {}}
+        more = {"fixed": fixed, "references": _references(ground, units, begin.alike) if fold == 1 else {}}
         return _problem(name, goals, apparatus, begin, _constraints(ground, fixed), **more)
 
     task.__name__ = task.__qualname__ = name
@@ -182,7 +182,7 @@ def _constraints(site: Site, fixed: tuple[int, ...]) -> tuple[Constraint, ...]:
 
     outside = partial(farthest_outside, site)
     crowded = lambda design: jnp.max(site.crowding(design.places))
-    common = {"upper": 0.0, "unit": "m", "scale": 1.0 * m, "tolerance": 0.01 * m, "known": True}
+    common = {"upper": 0.0, "unit": "m", "scale": 1.0 * m, "tolerance": TOLERANCE, "known": True}
     return (
         Constraint("outside", outside, **common, repair=admit, doc="of the unit farthest outside the site"),
         Constraint("crowding", crowded, **common, doc="of the two units nearest to each other"),
@@ -215,9 +215,9 @@ def _positions(start: str, units: int, spacing: float, seed: int) -> np.ndarray:
     return layout(start, units, spacing, key=jax.random.key(seed))
 
 
-def _begin(positions: np.ndarray, fold: int) -> ArrayDesign:
+def _begin(positions: np.ndarray, fold: int, *, alike: bool) -> ArrayDesign:
     own = jnp.asarray(_sector(positions, fold), jnp.result_type(float))
-    return ArrayDesign(own[:, 0], own[:, 1], fold)
+    return ArrayDesign(own[:, 0], own[:, 1], fold, alike)
 
 
 def _admitted(site: Site, design: ArrayDesign) -> ArrayDesign:
@@ -235,9 +235,11 @@ def _sector(positions: np.ndarray, fold: int) -> np.ndarray:
     return radius[one, None] * np.stack([np.cos(turned), np.sin(turned)], -1)
 
 
-def _references(site: Site, units: int) -> dict[str, ArrayDesign]:
+def _references(site: Site, units: int, alike: bool) -> dict[str, ArrayDesign]:
     return {
-        f"{name}_{spacing:g}m": _admitted(site, _begin(layout(name, units, spacing, key=jax.random.key(0)), 1))
+        f"{name}_{spacing:g}m": _admitted(
+            site, _begin(layout(name, units, spacing, key=jax.random.key(0)), 1, alike=alike)
+        )
         for name, spacing in HAND_MADE
         if units >= _FEWEST
     }

@@ -22,6 +22,7 @@ PAMPA_LA_BOLA = ((-3499.0 * m, 2000.0 * m), (1800.0 * m, 2000.0 * m), (1800.0 * 
 LANE = 0.6 * m  # left between two tanks for trucks (same source)
 ACROSS = 5  # tanks in the longest row of a unit of 19, a hexagon of two rings
 SEPARATION = ACROSS * (2 * TANK_RADIUS + LANE)  # of units' centres: 22.1 m
+TOLERANCE = 0.01 * m  # by which units may violate a bound: single precision on a site of kilometres, and files
 _NAMED = 3  # units that a message names
 
 
@@ -61,7 +62,7 @@ class Site(eqx.Module):
         return separated(positions, self.separation, self.region, **wanted)
 
     def check(self, positions: Float[Array | np.ndarray, "unit 2"]) -> None:
-        """Checks that a layout is admissible.
+        """Checks that a layout is admissible, but for the tolerance that the problems' constraints have too.
 
         Raises:
             DesignError: units stand outside or too near each other; the text names them, numbered from 0, and where.
@@ -72,7 +73,7 @@ class Site(eqx.Module):
             (self.crowding, f"nearer to another unit than {self.separation:.6g} m"),
         ):
             by = np.asarray(jax.jit(lambda at, violation=violation: violation(at))(places))
-            wrong = np.flatnonzero(by > 0.0)
+            wrong = np.flatnonzero(by > TOLERANCE)
             if wrong.size:
                 named = "; ".join(f"unit {k} at {place(places[k])} by {by[k]:.3g} m" for k in wrong[:_NAMED])
                 more = f" and {wrong.size - _NAMED} more" if wrong.size > _NAMED else ""

@@ -1,0 +1,137 @@
+"""Put validation/ground_array.json into the page on ground arrays: python docs/studies/ground_array_table.py
+
+The file is made by validation/ground_array.py. Without it nothing happens.
+"""
+
+from __future__ import annotations
+
+from marked_page import cell, fill, table
+
+FIGURES = {  # title, house units in one of the title's
+    "gamma_flux_error": ("flux error [%]", 1e-2),
+    "energy_error": ("energy error [%]", 1e-2),
+    "pointing_error": ("pointing error [mrad]", 1e-3),
+    "source_flux": ("gamma rays of a source for 5 sigma", 1.0),
+}
+PRICES = {"cable": ("cable [km]", 1e3), "area": ("hull [km2]", 1e6)}
+SHAPES = {
+    "mean_radius": ("mean distance from the middle [m]", 0),
+    "rms_radius": ("root mean square [m]", 0),
+    "nearest": ("nearest neighbour, median [m]", 0),
+    "hull_km2": ("hull [km2]", 2),
+    "within_50m_of_edge": ("share within 50 m of the edge", 2),
+}
+
+
+def searches(found: dict) -> str:
+    """Where the searches with expected information end, and how alike the ends are."""
+    fisher = {name: each for name, each in found["searches"].items() if name.startswith("fisher")}
+    epochs = next(iter(fisher.values()))["epochs"]
+    course = [[title(name), *(percent(found, f"{name}, {epoch}") for epoch in epochs)] for name in fisher]
+    ends = {name: f"{name}, {epochs[-1]}" for name in fisher}
+    shapes = [
+        [label, *(f"{found['shapes'][end][key]:.{digits}f}" for end in ends.values())]
+        for key, (label, digits) in SHAPES.items()
+    ]
+    best = found["best"]
+    others = [name for name in fisher if name != best]
+    rows = [
+        [title(name), cell(*pair), cell(*found["between"][name]), f"{found['apart'][best][name]:.0f}"]
+        for name, pair in ((name, found["over_best"][ends[name]]["gamma_flux_error"]) for name in others)
+    ]
+    samples, showers = found["samples"]["fisher"]
+    return "\n".join(
+        [
+            f"Flux error [%] of the layouts after so many rounds, on {samples} fresh samples of {showers} showers:",
+            "",
+            *table(["from", *map(str, epochs)], course),
+            "The ends:",
+            "",
+            *table(["", *map(title, fisher)], shapes),
+            f"Against the best end (from {title(best)}), on the same showers: the flux error, that half way between",
+            "the two, units paired so that they are nearest, and how far the pairs are apart (root mean square):",
+            "",
+            *table(["from", "end", "half way", "apart [m]"], rows),
+        ]
+    )
+
+
+def full(found: dict) -> str:
+    """Where the searches with fits end."""
+    some = {name: each for name, each in found["searches"].items() if name.startswith("full")}
+    samples, showers = found["samples"]["full"]
+    last = lambda name: f"{name}, {found['searches'][name]['epochs'][-1]}"
+    rows = []
+    for name, each in some.items():
+        first, end = f"{name}, 1", last(name)
+        rows.append([title(name), str(each["rounds"]), f"{each['seconds'] / 60:.0f}"])
+        rows[-1] += [percent(found, at, "full_figures") for at in (first, end)] + [
+            cell(*found["full_over_best"][end]["gamma_flux_error"]),
+            percent(found, first),
+            percent(found, end),
+        ]
+    head = [
+        "from",
+        "rounds",
+        "min",
+        "full: first",
+        "full: last",
+        "over the best end of fisher",
+        "fisher: first",
+        "last",
+    ]
+    best = percent(found, last(found["best"]), "full_figures")
+    lines = [
+        f"Flux error [%] by fits ({samples} fresh samples of {showers} showers), and by expected information. The best",
+        f"end of the searches above has {best} by fits.",
+        "",
+        *table(head, rows),
+    ]
+    return "\n".join(lines)
+
+
+def hands(found: dict) -> str:
+    """All terms of layouts by hand and of searches."""
+    best, multi = (f"{name}, {found['searches'][name]['epochs'][-1]}" for name in (found["best"], "multi"))
+    rows, figures = [], found["figures"]
+    names = [name for name in figures if name.startswith("by hand")]
+    for name in [*names, best, multi]:
+        shown = title(name) if name in names else ("searched for the flux" if name == best else "searched for all four")
+        cells = [cell(*(number / unit for number in figures[name][key])) for key, (_, unit) in FIGURES.items()]
+        cells += [f"{figures[name][key][0] / unit:.1f}" for key, (_, unit) in PRICES.items()]
+        rows.append([shown, *cells])
+    gains = []
+    for name in names:
+        by_best = cell(*found["over_best"][name]["gamma_flux_error"])
+        keys = ("gamma_flux_error", "energy_error", "pointing_error", "cable")
+        gains.append([title(name), by_best, *(ratio(found["over_multi"][name], key) for key in keys)])
+    head = ["layout", *(name for name, _ in (FIGURES | PRICES).values())]
+    over = ["layout", "flux / searched for it", *(f"{key} / searched for all" for key in ("flux", "energy"))]
+    lines = [
+        *table(head, rows),
+        "Ratios on the same showers, above one where the search is better:",
+        "",
+        *table([*over, "pointing / searched for all", "cable / searched for all"], gains),
+    ]
+    return "\n".join(lines)
+
+
+def ratio(found: dict, key: str) -> str:
+    """A ratio with its error, or without one where there is none."""
+    value, error = found[key]
+    return cell(value, error) if error > 1e-6 else f"{value:.2f}"
+
+
+def percent(found: dict, name: str, which: str = "figures") -> str:
+    """The flux error of a layout."""
+    return cell(*(100.0 * number for number in found[which][name]["gamma_flux_error"]))
+
+
+def title(name: str) -> str:
+    """The name of a search or layout for people."""
+    return name.split(": ")[-1]
+
+
+if __name__ == "__main__":
+    parts = {"searches": searches, "full": full, "hands": hands}
+    fill("ground_array.md", __file__, {mark: ("ground_array", made) for mark, made in parts.items()})
