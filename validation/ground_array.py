@@ -6,8 +6,8 @@ Run ``python validation/ground_array.py`` from the repository's root (two hours 
 ``--found`` takes together. 128 units on the default site begin as a packed ball, a wide random ball and two
 annuli; one search more begins packed with other showers, which tells how much of a difference is chance. Searches in
 the full rung begin there as well, for as many rounds as ``--full-rounds`` says, and where the best search with expected
-information ended. All layouts are then measured on the same fresh showers, many samples of them, so that differences
-are paired.
+information ended. All layouts are then measured, with expected information, on the same fresh showers, many samples of
+them, so that differences are paired.
 """
 
 from __future__ import annotations
@@ -43,7 +43,6 @@ EPOCHS = (1, 50, 150, 300, 500)  # whose layouts are kept
 OPTIMUM = "fisher: "  # what the names of searches with expected information begin with
 CAREFUL = 10.0  # m a round at first, from the optimum
 SCORING_SEED = 20261126  # unlike every search's
-RUNGS = ("fisher", "full")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,7 +68,7 @@ def main() -> None:
     for file in arguments.found:
         searches |= json.loads(file.read_text())["searches"]
     write = lambda: arguments.out.write_text(json.dumps(report, indent=1) + "\n")
-    for name in arguments.only or SEARCHES:
+    for name in arguments.only or ({} if arguments.compare else SEARCHES):
         if name not in searches:
             searches[name] = searched(name, searches, arguments)
             write()
@@ -83,13 +82,13 @@ def parsed() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", nargs="+", default=[], choices=SEARCHES, help="searches to make, and no more")
+    parser.add_argument("--compare", action="store_true", help="only what was found, without further searches")
     parser.add_argument("--found", nargs="+", type=Path, default=[], help="files of searches made before")
     parser.add_argument("--rounds", type=int, default=EPOCHS[-1], help="of a search with expected information")
-    parser.add_argument("--full-rounds", type=int, default=150, help="of a search with fits")
+    parser.add_argument("--full-rounds", type=int, default=60, help="of a search with fits")
     parser.add_argument("--showers", type=int, default=4000, help="of a round, half of them gamma rays")
-    parser.add_argument("--samples", type=int, default=16, help="of fresh showers, for errors")
+    parser.add_argument("--samples", type=int, default=8, help="of fresh showers, for errors")
     parser.add_argument("--fresh", type=int, default=8000, help="showers of a sample")
-    parser.add_argument("--full-samples", type=int, default=8, help="of 4000 fresh showers, for the full rung")
     parser.add_argument("--out", type=Path, default=HERE / "ground_array.json")
     return parser.parse_args()
 
@@ -176,23 +175,17 @@ def compared(searches: dict, arguments: argparse.Namespace) -> dict:
     fisher = {name: each for name, each in ends.items() if name.startswith(OPTIMUM)}
     last = lambda name: f"{name}, {searches[name]['epochs'][-1]}"
     best = min(fisher, key=lambda name: samples[last(name)]["gamma_flux_error"].mean())
-    full = swgo_flux(UNITS, rung="full")
-    starts = {f"{name}, 1": layouts[f"{name}, 1"] for name in searches if name.startswith("full")}
-    wanted = starts | {last(name): ends[name] for name in ends if name != "multi"}
-    fits = {name: measured(full, each, arguments.full_samples, 4000) for name, each in wanted.items()}
     ratios = lambda found, own: {name: ratio(each, found[own]) for name, each in found.items()}
     return {
         "best": best,
         "figures": {name: averaged(each) for name, each in samples.items()},
         "over_best": ratios(samples, last(best)),
         "over_multi": ratios(samples, last("multi")),
-        "full_figures": {name: averaged(each) for name, each in fits.items()},
-        "full_over_best": ratios(fits, last(best)),
         "shapes": {name: shape(layouts[name], problem) for name in layouts},
         "apart": {a: {b: apart(ends[a], ends[b]) for b in ends} for a in ends},
         "between": between(multi, ends[best], {name: fisher[name] for name in fisher if name != best}, arguments),
         "device": jax.devices()[0].device_kind,
-        "samples": {"fisher": [arguments.samples, arguments.fresh], "full": [arguments.full_samples, 4000]},
+        "samples": [arguments.samples, arguments.fresh],
     }
 
 

@@ -5,6 +5,8 @@ The file is made by validation/ground_array.py. Without it nothing happens.
 
 from __future__ import annotations
 
+import statistics
+
 from marked_page import cell, fill, table
 
 FIGURES = {  # title, house units in one of the title's
@@ -14,6 +16,8 @@ FIGURES = {  # title, house units in one of the title's
     "source_flux": ("gamma rays of a source for 5 sigma", 1.0),
 }
 PRICES = {"cable": ("cable [km]", 1e3), "area": ("hull [km2]", 1e6)}
+LAST = 10  # rounds whose mean tells where a search is
+SCALE = 0.05  # of the loss, in flux errors [%]
 SHAPES = {
     "mean_radius": ("mean distance from the middle [m]", 0),
     "rms_radius": ("root mean square [m]", 0),
@@ -39,7 +43,7 @@ def searches(found: dict) -> str:
         [title(name), cell(*pair), cell(*found["between"][name]), f"{found['apart'][best][name]:.0f}"]
         for name, pair in ((name, found["over_best"][ends[name]]["gamma_flux_error"]) for name in others)
     ]
-    samples, showers = found["samples"]["fisher"]
+    samples, showers = found["samples"]
     return "\n".join(
         [
             f"Flux error [%] of the layouts after so many rounds, on {samples} fresh samples of {showers} showers:",
@@ -57,37 +61,19 @@ def searches(found: dict) -> str:
 
 
 def full(found: dict) -> str:
-    """Where the searches with fits end."""
-    some = {name: each for name, each in found["searches"].items() if name.startswith("full")}
-    samples, showers = found["samples"]["full"]
-    last = lambda name: f"{name}, {found['searches'][name]['epochs'][-1]}"
+    """Where the searches with fits come to, by their own rounds, each of fresh showers, and by expected information."""
     rows = []
-    for name, each in some.items():
-        first, end = f"{name}, 1", last(name)
-        rows.append([title(name), str(each["rounds"]), f"{each['seconds'] / 60:.0f}"])
-        rows[-1] += [percent(found, at, "full_figures") for at in (first, end)] + [
-            cell(*found["full_over_best"][end]["gamma_flux_error"]),
-            percent(found, first),
-            percent(found, end),
-        ]
-    head = [
-        "from",
-        "rounds",
-        "min",
-        "full: first",
-        "full: last",
-        "over the best end of fisher",
-        "fisher: first",
-        "last",
-    ]
-    best = percent(found, last(found["best"]), "full_figures")
-    lines = [
-        f"Flux error [%] by fits ({samples} fresh samples of {showers} showers), and by expected information. The best",
-        f"end of the searches above has {best} by fits.",
-        "",
-        *table(head, rows),
-    ]
-    return "\n".join(lines)
+    for name, each in found["searches"].items():
+        if name.startswith("full"):
+            ends = [statistics.mean(part) for part in (each["loss"][:LAST], each["loss"][-LAST:])]
+            errors = [statistics.stdev(part) / LAST**0.5 for part in (each["loss"][:LAST], each["loss"][-LAST:])]
+            own = [cell(SCALE * end, SCALE * error) for end, error in zip(ends, errors, strict=True)]
+            expected = [percent(found, f"{name}, {epoch}") for epoch in (1, each["rounds"])]
+            rows.append([title(name), str(each["rounds"]), f"{each['seconds'] / 60:.0f}", *own, *expected])
+    head = ["from", "rounds", "min", f"fits: first {LAST} rounds", f"last {LAST}", "expected: first layout", "last"]
+    return "\n".join(
+        ["Flux error [%] by fits in the search's own rounds, and by expected information:", "", *table(head, rows)]
+    )
 
 
 def hands(found: dict) -> str:
