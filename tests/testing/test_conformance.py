@@ -15,7 +15,19 @@ from testing.cases import OPTIMISERS, ROUNDS, STAGES, panel
 KEY = jax.random.key(6)
 EVENTS = {"binned_analysis/cut_and_binning": 4001}  # with the usual 61 its templates are mostly empty
 SLOW = ("binned_analysis", "ground_array", "muon_tomography", "muography", "tracking")  # long compilation
-SLOW_STAGES = ("RockCrossing", "ShowerFit", "ExpectedShowerEstimates")
+SLOW_STAGES = (
+    "RockCrossing",
+    "ShowerFit",
+    "ExpectedShowerEstimates",
+    "StationCounts",
+    "MultipleScattering",
+    "MomentumFromScattering",
+    "BoxDeflections",
+    "ScatteredLineFit",
+    "SkyRays",
+    "NoiseHits",
+    "ClosestApproach",
+)
 SLOW_OPTIMISERS = (
     "GaussianProcess",
     "QuadraticSurrogate",
