@@ -26,7 +26,7 @@ from daedalus.core import (
     training_key,
 )
 from daedalus.core.sharing import everywhere, mesh_for, shared
-from daedalus.search.devices import here, shares_designs
+from daedalus.search.devices import here, on_all, shares_designs
 from daedalus.search.threads import one_thread
 from daedalus.units import unit as unit_value
 
@@ -77,7 +77,8 @@ class CompiledRounds:
 
         @eqx.filter_jit
         def run(state: PyTree, first: Array, rounds: Array, key: Key[Array, ""]) -> tuple[PyTree, tuple]:
-            return jax.lax.scan(lambda s, number: guarded(s, number, rounds, key), state, first + jnp.arange(chunk))
+            step = lambda state, number: guarded(state, number, rounds, key)
+            return on_all(jax.lax.scan(step, state, first + jnp.arange(chunk)), self.mesh)
 
         self._run = run
 
@@ -99,7 +100,8 @@ class SteppedRounds:
         by_design = shares_designs(partition, designs)
         self.mesh = mesh_for(designs) if by_design else partition.mesh
         self._admit = eqx.filter_jit(admission(problem, optimiser))
-        self._measure = eqx.filter_jit(_measured(problem, optimiser, partition, by_design=by_design))
+        measure = _measured(problem, optimiser, partition, by_design=by_design)
+        self._measure = eqx.filter_jit(lambda proposal, key: on_all(measure(proposal, key), self.mesh))
 
     def __call__(self, state: PyTree, first: int, rounds: int, key: Key[Array, ""]) -> Batch:
         """The round ``first``."""
