@@ -175,7 +175,7 @@ def of_one(stations: Stations, counts: jax.Array, times: jax.Array, shower: jax.
     """The fits of one shower beside its truth."""
     model = parametrised_profile
     both = [ShowerLikelihood(stations, model, counts, times, kind) for kind in range(len(PRIMARIES))]
-    found = [each.maximum() for each in both]
+    found = maxima(both)
     values = jnp.stack([each(place) for each, (place, _) in zip(both, found)])
     crossed = jnp.stack([both[0](found[1][0]), both[1](found[0][0])])  # each at the other's fit
     pick = lambda pair, kind: jnp.where(kind == 0, pair[0], pair[1])

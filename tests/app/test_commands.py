@@ -186,6 +186,7 @@ def test_a_budget_may_be_given_in_calls_and_parameters_may_be_frozen(cli, tmp_pa
     assert first["radius"] == last["radius"]
 
 
+@pytest.mark.slow
 def test_auto_says_why_and_its_choice_is_recorded(cli, tmp_path):
     code, _, said = cli("run", "dartboard/hang", "--optimiser", "auto", "--calls", 8, "--events", 20, "--out", "auto")
     assert code == 0, said

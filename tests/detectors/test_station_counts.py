@@ -30,10 +30,10 @@ def shower(primary=0, energy=1.1e6):
     return Showers(jnp.full(1, primary), *(jnp.full(1, value) for value in values))
 
 
-def counted(places, given, index, *, smearing=0.0, key=KEY):
+def counted(places, given, index, *, smearing=0.0, relaxed=False, key=KEY):
     """The events after the array has counted one and the same shower again and again."""
     events = blank_events(index).add(jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, index.shape), given))
-    return StationCounts(stations_of_tanks(places), parametrised_profile, smearing)(events, key=key)
+    return StationCounts(stations_of_tanks(places), parametrised_profile, smearing, relaxed)(events, key=key)
 
 
 signals = jax.jit(lambda *given, **more: counted(*given, **more)[StationSignals], static_argnames=("smearing",))
@@ -169,6 +169,35 @@ def test_the_score_moves_expectations():
             assert abs(law_slope) > 4 * error, name  # the test can tell it from nothing
 
 
+CUBE = lambda n: n[0, 3] ** 3
+MOVABLE = {name: each for name, each in FUNCTIONS.items() if name != "empty"}
+MOVABLE["cube"] = (CUBE, lambda m, s: s[0, 3] * (3 * m[0, 3] ** 2 + 6 * m[0, 3] + 1.5))  # the 1.5 ought to be 1
+
+
+def test_relaxed_counts_move_what_is_at_most_quadratic_without_bias_and_with_less_noise():
+    given, way = shower(1, 2e5), jnp.zeros_like(PLACES).at[MOVED].set(jnp.array([0.8, 0.6]))
+    expected = lambda at: expected_counts(given.parameters[0], at, parametrised_profile, AREA, jnp.asarray(FLOOR))[1]
+    mean, slope = jax.jvp(expected, (PLACES,), (way,))
+
+    @jax.jit
+    def moved(places):
+        found = lambda at: counted(at, given, INDEX, relaxed=True)[StationSignals].counts
+        return jax.jvp(lambda at: [function(found(at)) for function, _ in MOVABLE.values()], (places,), (way,))
+
+    values, slopes = moved(PLACES)
+    drawn = counted(PLACES, given, INDEX)
+    np.testing.assert_array_equal(values[0], drawn[StationSignals].counts[0, 3])  # the same counts
+    np.testing.assert_array_equal(counted(PLACES, given, INDEX, relaxed=True).weight, 1.0)
+    score = jax.jvp(lambda at: counted(at, given, INDEX).weight, (PLACES,), (way,))[1]
+    for (name, (function, law_slope)), each in zip(MOVABLE.items(), slopes, strict=True):
+        right, each = float(law_slope(mean, slope)), np.asarray(each)
+        assert each.mean() == pytest.approx(right, abs=ERRORS * each.std() / np.sqrt(EVENTS) + 1e-12), name
+        if name != "another unit":
+            noisy = (function(np.asarray(drawn[StationSignals].counts)) - float(function(mean))) * np.asarray(score)
+            assert each.std() < 0.6 * noisy.std(), name
+            assert abs(right) > 4 * each.std() / np.sqrt(EVENTS), name
+
+
 def test_times_have_the_derivative_of_the_front():
     given = shower()
     total = lambda places: jnp.sum(counted(places, given, INDEX[:3])[StationSignals].times[1])
@@ -177,8 +206,10 @@ def test_times_have_the_derivative_of_the_front():
     np.testing.assert_allclose(slope, np.broadcast_to(-3 * u / 0.299792458, (UNITS, 2)), rtol=1e-12)
 
 
-def test_it_says_that_its_derivative_is_noisy():
+def test_it_says_what_its_derivative_is_like():
     assert StationCounts(stations_of_tanks(PLACES), parametrised_profile).derivative == Derivative.NOISY
+    relaxed = StationCounts(stations_of_tanks(PLACES), parametrised_profile, relaxed=True)
+    assert relaxed.derivative == Derivative.BIASED
 
 
 def test_units_of_other_tanks_count_in_proportion():

@@ -19,6 +19,10 @@ from daedalus.testing import evaluated
 from optimisers.stepped import Box, Mixed, plain, search
 
 SURROGATES = (LinearSurrogate, QuadraticSurrogate, GenerativeSurrogate)
+QUICK_AND_SLOW = [
+    QuadraticSurrogate,
+    *(pytest.param(m, marks=pytest.mark.slow) for m in (LinearSurrogate, GenerativeSurrogate)),
+]
 
 
 def test_a_confined_step_is_the_nearest_one():
@@ -51,7 +55,7 @@ def test_steps_lower_the_violation_where_no_step_is_feasible():
     np.testing.assert_allclose(steps_down(model, -wide, wide, jnp.array([1.0]))[0], [0.0, 1.0], atol=0.2)
 
 
-@pytest.mark.parametrize("method", SURROGATES)
+@pytest.mark.parametrize("method", QUICK_AND_SLOW)
 def test_a_constrained_search_ends_feasible_at_the_optimum(method):
     # the lowest point of a plane on a disc, from outside it: -sqrt(2)
     def measure(places):
@@ -95,7 +99,7 @@ def test_failures_are_avoided_even_where_the_start_fails(method):
     assert np.mean(np.isfinite(loss[80:])) > 0.4  # the best place is at the edge, closer than the region's size
 
 
-@pytest.mark.parametrize("method", SURROGATES)
+@pytest.mark.parametrize("method", QUICK_AND_SLOW)
 def test_whole_numbers_and_choices_are_moved_as_such(method):
     # the second choice is better by two; the best whole number is 6
     def function(places):
@@ -108,6 +112,7 @@ def test_whole_numbers_and_choices_are_moved_as_such(method):
     assert np.min(loss) < 0.05
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", SURROGATES)
 def test_a_slope_in_a_hundred_parameters_is_descended_where_random_search_stays(method):
     # the hidden valley of ten directions, value 9 at the start, noise of 0.12 per row

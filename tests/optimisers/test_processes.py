@@ -102,6 +102,7 @@ def dense_posterior(points, values, noise, known, places):
     return mean, 1.7 - np.sum(gain * kernel(places, rows), 1)
 
 
+@pytest.mark.slow
 def test_draws_have_the_posterior_mean_and_variance():
     rows = noisy_rows()
     places = np.random.default_rng(1).random((7, 2))
@@ -125,6 +126,7 @@ def test_a_place_still_to_be_measured_is_drawn_and_shrinks_the_deviation():
     assert np.ptp(after[0, 0, 1:]) > 0.1 * float(before[0, 0])
 
 
+@pytest.mark.slow
 def test_slopes_are_data():
     # a plane 2 x0 - x1 known at one place with its slopes is known around it
     points, steep = np.array([[0.5, 0.5], [0.9, 0.9]]), np.arange(2)

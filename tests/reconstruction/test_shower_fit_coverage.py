@@ -36,7 +36,7 @@ def found():
 
     def of_one(counts, times, shower):
         likelihood = ShowerLikelihood(STATIONS, parametrised_profile, counts, times, 0)
-        fit, gain = likelihood.maximum()
+        fit, gain = likelihood.maximum(likelihood.approached())
         there = hypotheses(fit, STATIONS, parametrised_profile)
         information = likelihood.information(there.counts[0], there.slopes[0], there.times)
         covariance = equilibrated_solve(information, jnp.eye(len(STEPS))) * (STEPS[:, None] * STEPS)

@@ -10,7 +10,8 @@ from daedalus.events import Showers, StationSignals, blank_events
 from daedalus.geometry.stations import stations_of_tanks
 from daedalus.physics.air_showers import ENERGIES, parametrised_profile
 from daedalus.physics.shower_signals import arrival_times
-from daedalus.reconstruction.shower_fit import ShowerLikelihood
+from daedalus.reconstruction.shower_fit import ShowerLikelihood, maxima
+from daedalus.studies.ground_array.problem import swgo_flux
 from daedalus.units import deg
 
 SHOWERS = 64
@@ -35,7 +36,7 @@ def found():
 
         def of_one(counts, times, shower):
             likelihood = ShowerLikelihood(STATIONS, parametrised_profile, counts, times, 0)
-            fit, gain = likelihood.maximum()
+            fit, gain = likelihood.maximum(likelihood.approached())
             return fit, likelihood(shower) - likelihood(fit), gain
 
         return jax.vmap(of_one, (-1, -1, 0))(counted.counts, counted.times, given.parameters)
@@ -61,10 +62,32 @@ def test_fits_stay_within_the_generated_energies_and_end_there(found):
     def too_many(primary):
         counts = jnp.round(2.0 * STATIONS.expected(shower, parametrised_profile)[primary])
         times = jnp.broadcast_to(arrival_times(shower, STATIONS.places), counts.shape)
-        of = [ShowerLikelihood(STATIONS, parametrised_profile, counts, times, number).maximum() for number in (0, 1)]
+        every = [ShowerLikelihood(STATIONS, parametrised_profile, counts, times, number) for number in (0, 1)]
+        of = [each.maximum(each.approached()) for each in every]
         return jnp.stack([place[2] for place, _ in of])[primary], jnp.stack([gain for _, gain in of])[primary]
 
     for primary in (0, 1):
         energy, gain = too_many(primary)
         assert energy == pytest.approx(high, abs=1e-3)
         assert gain < 0.1
+
+
+def test_where_one_hypothesis_finds_the_core_the_other_one_does_too():
+    """A proton of 9.3 PeV amid 128 units, whose own starts all lead to a core 300 m away."""
+    with jax.enable_x64(False):
+        problem = swgo_flux(128, "random_ball", spacing=180.0, rung="full")
+        stations = stations_of_tanks(problem.start.places)
+
+        @jax.jit
+        def one():
+            pipeline, key = problem.scenario_pipeline(problem.start, 0, 1, key=jax.random.key(2))
+            events = pipeline.events(jnp.asarray([215]), 1000, key=key)
+            seen = jax.tree.map(lambda leaf: leaf[..., 0], events[StationSignals])
+            fits = [ShowerLikelihood(stations, parametrised_profile, seen.counts, seen.times, kind) for kind in (0, 1)]
+            places = events[Showers].parameters[0], fits[1].maximum(fits[1].approached())[0], maxima(fits)[1][0]
+            return jnp.stack([fits[1](place) for place in places]), events[Showers].primary[0]
+
+        (true, alone, together), primary = map(np.asarray, one())
+    assert primary == 1
+    assert alone < true - 1000.0
+    assert together > true

@@ -299,6 +299,7 @@ STAGES = {
     "AirShowers": lambda: (AirShowers(index=2.0, radius=300.0), blank()),
     "StationCounts": lambda: (StationCounts(stations(), parametrised_profile), air_showers()),
     "StationCounts, smeared": lambda: (StationCounts(stations(), nkg_profile, smearing=0.05), air_showers()),
+    "StationCounts, relaxed": lambda: (StationCounts(stations(), nkg_profile, relaxed=True), air_showers()),
     "ExpectedShowerEstimates": lambda: (ExpectedShowerEstimates(stations(), parametrised_profile), air_showers()),
     "ExpectedShowerEstimates, NKG": lambda: (
         ExpectedShowerEstimates(stations(), nkg_profile, label="second"),

@@ -15,6 +15,11 @@ from testing.cases import OPTIMISERS, ROUNDS, STAGES, panel
 KEY = jax.random.key(6)
 EVENTS = {"binned_analysis/cut_and_binning": 4001}  # with the usual 61 its templates are mostly empty
 SLOW = ("binned_analysis", "ground_array", "muon_tomography", "muography", "tracking")  # long compilation
+SLOW_PROBLEMS = (
+    "test_functions/submanifold_rosenbrock_100",
+    "test_functions/submanifold_hump_40",
+    "test_functions/whole_rosenbrock",
+)  # whose relatives are checked in any case
 SLOW_STAGES = (
     "RockCrossing",
     "ShowerFit",
@@ -91,7 +96,10 @@ def test_space():
 @pytest.mark.filterwarnings("ignore::daedalus.errors.ValidityWarning")
 @pytest.mark.parametrize(
     "name",
-    [pytest.param(name, marks=pytest.mark.slow if name.split("/")[0] in SLOW else ()) for name in problems()],
+    [
+        pytest.param(name, marks=pytest.mark.slow if name.split("/")[0] in SLOW or name in SLOW_PROBLEMS else ())
+        for name in problems()
+    ],
 )
 def test_problem(name):
     verdicts = conformance(load(name), events=EVENTS.get(name, 61))

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Key
 
 from daedalus.core import Derivative, Stage
-from daedalus.events import Events, Showers, StationSignals, normals, poisson_quantile, uniforms
+from daedalus.events import Events, Showers, StationSignals, normals, poisson_quantile, relaxed_counts, uniforms
 from daedalus.geometry.stations import Stations
 from daedalus.gradients.score_function import score_weight
 from daedalus.physics.air_showers import ShowerModel
@@ -22,16 +22,23 @@ class StationCounts(Stage):
 
     Counts are Poisson, by inversion, so that units far from a change keep theirs. They have no derivative by the places
     of units; their distribution has: the event's weight carries the score, w = exp(ln P - stop_gradient(ln P)), whose
-    derivative is that of every expectation, without bias and with noise (`Derivative.NOISY`). Times have the derivative
-    of the front. With ``smearing`` a measured count is the true one with a relative Gaussian error.
+    derivative is that of every expectation, without bias and with noise (`Derivative.NOISY`). With ``relaxed`` the
+    counts carry a derivative themselves, that of Gaussian ones, which is far less noisy and right but for what is
+    neither linear nor quadratic in them (`Derivative.BIASED`). Times have the derivative of the front. With
+    ``smearing`` a measured count is the true one with a relative Gaussian error.
     """
 
     stations: Stations
     model: ShowerModel = eqx.field(static=True)
     smearing: float = eqx.field(static=True, default=0.0)  # relative standard deviation of a count [1]
+    relaxed: bool = eqx.field(static=True, default=False)  # the derivative is the counts', not the weight's
 
     name: ClassVar[str] = "station_counts"
-    derivative: ClassVar[Derivative] = Derivative.NOISY
+
+    @property
+    def derivative(self) -> Derivative:
+        """Biased for relaxed counts; else noisy, for it is in the weight."""
+        return Derivative.BIASED if self.relaxed else Derivative.NOISY
 
     def __call__(self, events: Events, *, key: Key[Array, ""]) -> Events:
         """The events with their `StationSignals`."""
@@ -42,8 +49,10 @@ class StationCounts(Stage):
         draw = lambda random, lane: random(key, events.index, 2 * units, lane=lane).reshape(2, units, -1)
         counts = poisson_quantile(draw(uniforms, 0), expected)
         score = jnp.sum(counts * jnp.log(expected) - expected, (0, 1))
+        counts = relaxed_counts(counts, expected) if self.relaxed else counts
         front = jax.vmap(arrival_times, in_axes=(0, None), out_axes=-1)(showers, self.stations.places)
         times = front + self.stations.time_resolution * draw(normals, 1)
         if self.smearing:
             counts = jnp.maximum(counts * (1.0 + self.smearing * draw(normals, 2)), 0.0)
-        return events.add(StationSignals(counts, times)).reweight(score_weight(score))
+        events = events.add(StationSignals(counts, times))
+        return events if self.relaxed else events.reweight(score_weight(score))

@@ -6,7 +6,7 @@ from daedalus.events.memberships import Memberships
 from daedalus.events.momenta import Momenta
 from daedalus.events.observables import Observables, Processes, Scores
 from daedalus.events.particles import Particles
-from daedalus.events.poisson import poisson_quantile
+from daedalus.events.poisson import poisson_quantile, relaxed_counts
 from daedalus.events.quasi import quasi_normals, quasi_normals_and_uniforms, quasi_uniforms
 from daedalus.events.record import Events, blank_events
 from daedalus.events.scatterings import Scatterings
@@ -37,6 +37,7 @@ __all__ = [
     "quasi_normals",
     "quasi_normals_and_uniforms",
     "quasi_uniforms",
+    "relaxed_counts",
     "threefry_words",
     "uniforms",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 import equinox as eqx
@@ -59,7 +60,7 @@ class ShowerFit(Stage):
 
     def _of_one(self, counts: Array, times: Array, shower: Array, primary: Array) -> ShowerEstimates:
         fits = [ShowerLikelihood(self.stations, self.model, counts, times, number) for number in (0, 1)]
-        found = [checkpoint_name(jax.lax.stop_gradient(each.maximum()), "Fits") for each in fits]
+        found = jax.tree.map(lambda leaf: checkpoint_name(jax.lax.stop_gradient(leaf), "Fits"), maxima(fits))
         gamma, proton = (each(place) for each, (place, _) in zip(fits, found, strict=True))
         both = [hypotheses(place, self.stations, self.model) for place, _ in found]
         ratio = jnp.log(both[0].counts[0]) - jnp.log(both[1].counts[1])
@@ -97,12 +98,16 @@ class ShowerLikelihood(eqx.Module):
         poisson = jnp.sum(self.counts * jnp.log(expected) - expected)
         return poisson - 0.5 * jnp.sum(jnp.where(self.counts > 0, late**2, 0.0)) - 0.5 * jnp.sum(strange**2)
 
-    def maximum(self) -> tuple[Float[Array, "param"], Float[Array, ""]]:
-        """The most likely parameters, and how much ln L would still gain."""
+    def approached(self, starts: Float[Array, "start param"] | None = None) -> Float[Array, "param"]:
+        """The best place that is reached from some starts, by default from three of its own; the fit begins there."""
         approach = lambda place, doubt: (_generated(place + self._approach(place, doubt)), None)
         doubts = jnp.asarray(DOUBTS, self.counts.dtype)
-        begins = jax.vmap(lambda start: jax.lax.scan(approach, start, doubts)[0])(self._starts())
-        begin = begins[jnp.argmax(jax.vmap(self)(begins))]
+        begins = self._starts() if starts is None else starts
+        places = jax.vmap(lambda start: jax.lax.scan(approach, start, doubts)[0])(begins)
+        return places[jnp.argmax(jax.vmap(self)(places))]
+
+    def maximum(self, begin: Float[Array, "param"]) -> tuple[Float[Array, "param"], Float[Array, ""]]:
+        """The most likely parameters, from a place on, and how much ln L would still gain."""
 
         def step(state: tuple[Array, ...], _: None) -> tuple[tuple[Array, ...], None]:
             place, value, move, gain, damping = state
@@ -193,9 +198,13 @@ class ShowerLikelihood(eqx.Module):
         return jnp.stack([best(cores) for cores in (near, beyond, far)])
 
     def _start(self, core: Array) -> Array:
-        """The parameters with a core, and with the energy that makes as many particles as were counted."""
-        front, energies = self._plane(), jnp.asarray(_ENERGIES, core.dtype)
-        at = lambda energy: jnp.concatenate([core, energy[None], front])
+        """The parameters with a core, and with the direction and time of a plane front."""
+        return self.matched(jnp.concatenate([core, jnp.zeros_like(core[:1]), self._plane()]))
+
+    def matched(self, place: Float[Array, "param"]) -> Float[Array, "param"]:
+        """The parameters with the energy that makes as many particles as were counted."""
+        energies = jnp.asarray(_ENERGIES, place.dtype)
+        at = lambda energy: place.at[2].set(energy)
         expected = lambda energy: jnp.sum(self.stations.expected(at(energy), self.model)[self.primary])
         total = jnp.log(jnp.maximum(jnp.sum(self.counts), 1.0))
         return at(jnp.interp(total, jnp.log(jax.vmap(expected)(energies)), energies))
@@ -210,6 +219,19 @@ class ShowerLikelihood(eqx.Module):
         matrix = (rows * weight) @ rows.T + jnp.diag(jnp.asarray([1e-2, 1e-2, 1e-6], mean.dtype))
         found = equilibrated_solve(matrix, ((rows * weight) @ mean / scale)[:, None])[:, 0]
         return _cosines_inside(found) * jnp.asarray([1.0, 1.0, scale], mean.dtype)
+
+
+def maxima(fits: Sequence[ShowerLikelihood]) -> list[tuple[Float[Array, "param"], Float[Array, ""]]]:
+    """The most likely parameters under each of two hypotheses, and how much ln L would still gain.
+
+    Where one of them has found the core, the other one begins there once more, and goes on from the better place.
+    """
+    begins = [each.approached() for each in fits]
+    found = []
+    for each, own, other in zip(fits, begins, reversed(begins), strict=True):
+        again = each.approached(each.matched(other)[None])
+        found.append(each.maximum(jnp.where(each(again) > each(own), again, own)))
+    return found
 
 
 def _inside(place: Array) -> Array:

@@ -137,7 +137,13 @@ def cls_in_closed_form(mu, count):
 
 
 @pytest.mark.parametrize(
-    ("count", "level"), [(14.0, 0.05), (23.0, 0.05), (60.0, 0.05), pytest.param(23.0, 0.32, marks=pytest.mark.slow)]
+    ("count", "level"),
+    [
+        pytest.param(14.0, 0.05, marks=pytest.mark.slow),
+        (23.0, 0.05),
+        (60.0, 0.05),
+        pytest.param(23.0, 0.32, marks=pytest.mark.slow),
+    ],
 )
 def test_upper_limits_of_a_known_background(count, level):
     model = counting()

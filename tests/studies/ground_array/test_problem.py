@@ -54,6 +54,7 @@ def test_the_offers_are_made(name):
 OPTIONS = [
     {"units": 3},
     {"rung": "full"},
+    {"rung": "full", "counts": "score"},
     {"model": "nkg"},
     {"tanks": 7},
     {"stages": (3, 6)},
@@ -73,8 +74,8 @@ def test_every_option_loads_and_starts_on_the_site(options):
     assert admissible(problem.start.places)
     names = {figure.name for figure in problem.figures}
     assert METRICS | {"outside", "crowding", "detected_gammas", "lost_protons"} <= names
-    noisy = Derivative.NOISY | Derivative.BIASED
-    assert problem.derivative == (noisy if options.get("rung") == "full" else Derivative.EXACT)
+    fitted = Derivative.BIASED | (Derivative.NOISY if options.get("counts") == "score" else Derivative.EXACT)
+    assert problem.derivative == (fitted if options.get("rung") == "full" else Derivative.EXACT)
 
 
 @pytest.mark.parametrize("units", [60, 128, pytest.param(1000, marks=pytest.mark.slow)])
@@ -93,6 +94,7 @@ def test_seeds_make_layouts():
 MALFORMED = {
     "rung": ({"rung": "half"}, ProblemError, "rung 'half'.*expected one of fisher, full"),
     "model": ({"model": "corsika"}, ProblemError, "model 'corsika'.*one of parametrised, nkg"),
+    "counts": ({"rung": "full", "counts": "exact"}, ProblemError, "counts 'exact'.*one of relaxed, score"),
     "tanks": ({"tanks": 0}, ProblemError, "0 tanks.*a tank or more"),
     "stage too large": ({"stages": (12,)}, ProblemError, r"stages \[12\].*fewer than 12 units"),
     "stage too small": ({"stages": (0,)}, ProblemError, r"stages \[0\]"),

@@ -136,6 +136,7 @@ def test_options_make_the_problem_they_name():
     assert "energy loss off" in texts[1]
 
 
+@pytest.mark.slow
 def test_muons_of_a_file_take_the_place_of_the_spectrum(tmp_path):
     path = tmp_path / "muons.csv"
     random = np.random.default_rng(2)

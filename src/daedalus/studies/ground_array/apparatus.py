@@ -20,6 +20,7 @@ from daedalus.studies.ground_array.utilities import shower_sums
 
 MODELS: dict[str, ShowerModel] = {"parametrised": parametrised_profile, "nkg": nkg_profile}
 RUNGS = ("fisher", "full")
+COUNTS = ("relaxed", "score")  # whose derivatives the full rung takes: the counts' own, or that of their probability
 TRIGGER = 50  # tanks with a particle
 WHOLE = "array"  # name of the whole array's sums
 
@@ -32,19 +33,20 @@ class Apparatus:
     model: str = "parametrised"  # of the lateral densities
     tanks: int = TANKS  # of a unit
     stages: tuple[int, ...] = ()  # numbers of units with which the array must already be good
+    counts: str = "relaxed"  # biased derivatives of the counts in the full rung; "score": without bias, noisier
 
     def check(self, units: int) -> None:
         """Checks the settings.
 
         Raises:
-            ProblemError: an unknown rung or model, no tank, or stages that do not fit.
+            ProblemError: an unknown rung, model or derivative, no tank, or stages that do not fit.
         """
-        known = self.rung in RUNGS and self.model in MODELS and self.tanks > 0
+        known = self.rung in RUNGS and self.model in MODELS and self.counts in COUNTS and self.tanks > 0
         if not known or any(not 0 < number < units for number in self.stages) or (self.stages and self.rung == "full"):
             raise ProblemError(
-                f"rung {self.rung!r}, model {self.model!r}, {self.tanks} tanks, stages {list(self.stages)}; expected"
-                f" one of {', '.join(RUNGS)}, one of {', '.join(MODELS)}, a tank or more, stages (rung fisher only) of "
-                f"fewer than {units} units."
+                f"rung {self.rung!r}, model {self.model!r}, counts {self.counts!r}, {self.tanks} tanks, stages "
+                f"{list(self.stages)}; expected one of {', '.join(RUNGS)}, one of {', '.join(MODELS)}, one of "
+                f"{', '.join(COUNTS)}, a tank or more, stages (rung fisher only) of fewer than {units} units."
             )
 
     def pipeline(self, design: ArrayDesign, truth: PyTree) -> Pipeline:
@@ -53,7 +55,8 @@ class Apparatus:
         array = lambda units: stations_of_tanks(places[:units], self.tanks)
         if self.rung == "full":
             whole = array(len(places))
-            chain = [StationCounts(whole, model), ShowerFit(whole, model, TRIGGER)]
+            relaxed = self.counts == "relaxed"
+            chain = [StationCounts(whole, model, relaxed=relaxed), ShowerFit(whole, model, TRIGGER)]
             return Pipeline(chain, {WHOLE: partial(shower_sums, "")})
         labels = {"": len(places)} | {first_units(number): number for number in self.stages}
         chain = [ExpectedShowerEstimates(array(units), model, TRIGGER, label) for label, units in labels.items()]

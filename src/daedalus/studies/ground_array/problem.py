@@ -56,6 +56,7 @@ def _task(name: str, goals: tuple[str, ...]) -> Callable[..., Problem]:
         start: str = "spiral",
         *,
         rung: str = "fisher",
+        counts: str = "relaxed",
         spacing: float = SPACING,
         seed: int = 0,
         site: str = "",
@@ -71,6 +72,8 @@ def _task(name: str, goals: tuple[str, ...]) -> Callable[..., Problem]:
             units: of the array, copies included [1].
             start: a layout's name, or a CSV file with x and y.
             rung: "fisher": expected information in closed form; "full": counts, and fits under both hypotheses.
+            counts: of the full rung, "relaxed": they have a derivative of their own, biased and quiet; "score": their
+                probability has it, without bias and with noise.
             spacing: of the starting layout's neighbours [m].
             seed: of a random starting layout.
             site: a GeoJSON file; the triangle of Pampa La Bola by default.
@@ -81,11 +84,11 @@ def _task(name: str, goals: tuple[str, ...]) -> Callable[..., Problem]:
             fixed: units that stay where they start.
 
         Raises:
-            ProblemError: an unknown rung, model or layout, or numbers that do not fit together.
+            ProblemError: an unknown rung, model, derivative of counts or layout, or numbers that do not fit together.
             DesignError: a layout that the site does not admit.
             StageError: a malformed site.
         """
-        apparatus = Apparatus(rung, model, tanks, tuple(stages))
+        apparatus = Apparatus(rung, model, tanks, tuple(stages), counts)
         apparatus.check(units)
         _check(units, fold, fixed)
         ground = read_site(site) if site else pampa_la_bola()
