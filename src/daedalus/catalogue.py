@@ -38,6 +38,7 @@ class Offer:
     figures: str = ""  # function(problem, before, after, *, key) -> mapping of file name to matplotlib Figure
     layout: str = ""  # function(problem, design) -> sequence of `daedalus.geometry.Element`
     ground: str = ""  # function(problem) -> `daedalus.geometry.regions.Region` that they stand on: x east, y north
+    ideals: str = ""  # function(problem) -> mapping of an effect to the Problem without it, for `landscapes.limits`
 
 
 @dataclasses.dataclass(frozen=True)

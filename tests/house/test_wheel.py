@@ -12,7 +12,7 @@ import pytest
 
 from house.source import PACKAGE, ROOT
 
-DATA = {".csv", ".json", ".toml", ".md", ".typed"}
+DATA = {".csv", ".json", ".toml", ".md", ".typed", ".js", ".css"}
 
 
 def run(*command, cwd):

@@ -9,12 +9,14 @@ import pytest
 
 from daedalus.landscapes import Allowance, LandscapeError
 from daedalus.landscapes.basins import basins
+from daedalus.landscapes.chains import nuts_samples
 from daedalus.landscapes.descents import descents
 from daedalus.landscapes.filling import filling
 from daedalus.landscapes.interpolation import scattering
 from daedalus.landscapes.near_optimal import near_optimal
-from daedalus.landscapes.sampling import nuts_samples, temperature, tempered_samples
+from daedalus.landscapes.sampling import temperature
 from daedalus.landscapes.surface import analytic
+from daedalus.landscapes.tempering import tempered_samples
 from landscapes.valleys import BENT, banana, bowl, brute, double_well, exchangeable, fenced, grid, ring
 
 KEY = jax.random.key(5)

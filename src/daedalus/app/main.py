@@ -24,7 +24,7 @@ from daedalus.app.problem_commands import (
     show,
     version,
 )
-from daedalus.app.run_commands import replay, report, rerun, resume, run, status
+from daedalus.app.run_commands import compare_runs, explore, landscape, replay, report, rerun, resume, run, status
 from daedalus.errors import DaedalusError
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells report it
@@ -41,7 +41,10 @@ COMMANDS = {
     "export": export,
     "events": events,
     "report": report,
+    "landscape": landscape,
+    "explore": explore,
     "compare": compare,
+    "compare-runs": compare_runs,
     "check": check,
     "profile": profile,
     "conformance": conformance,

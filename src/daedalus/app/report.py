@@ -10,6 +10,7 @@ from typing import Any
 
 from daedalus.app.configuration import configuration_file
 from daedalus.app.device import prepare
+from daedalus.app.landscape_tables import tables
 from daedalus.app.moving import write_animation
 from daedalus.app.pictures import pictures
 from daedalus.app.screen import remark, with_error
@@ -18,7 +19,7 @@ from daedalus.errors import RunError
 from daedalus.execution import RunFolder, read_design, read_history
 from daedalus.execution.design_file import LEAVES
 from daedalus.execution.files import read_json, write_text
-from daedalus.execution.run_folder import ANIMATION, CONFIGURATION, DESIGN, FIGURES, HISTORY, REPORT, START
+from daedalus.execution.run_folder import ANIMATION, CONFIGURATION, DESIGN, FIGURES, HISTORY, LANDSCAPE, REPORT, START
 
 _PAGE = Template("""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>$title</title><style>
@@ -99,9 +100,12 @@ def write_report(folder: RunFolder) -> None:
     if (folder.figures / ANIMATION).exists():
         parts.append(_animation())
     parts += _designs(folder)
+    if (folder.path / LANDSCAPE).exists():
+        found = tables(read_json(folder.path / LANDSCAPE))
+        parts += [_section(title, _table(rows[0], rows[1:])) for title, rows in found.items()]
     parts.append(_section("How it was made", _facts(noted)))
     leaves = [Path(name).with_suffix(LEAVES).name for name in (DESIGN, START)]
-    files = (HISTORY, CONFIGURATION, "manifest.json", DESIGN, START, *leaves, "result.json")
+    files = (HISTORY, CONFIGURATION, "manifest.json", LANDSCAPE, DESIGN, START, *leaves, "result.json")
     links = (f'<a href="{name}">{name}</a>' for name in files if (folder.path / name).exists())
     parts.append(f"<p>Files: {', '.join(links)}. Repeat: <code>daedalus rerun {escape(folder.path.name)}</code></p>")
     subtitle = f"version {noted.get('problem_version')} · {noted.get('status')} · {noted.get('started_at')}"

@@ -1,4 +1,5 @@
-"""Commands about runs: run, resume, status, replay, rerun, report.
+"""Commands about runs: run, resume, status, replay, rerun, report, landscape,
+compare-runs, explore.
 
 They import what they need when they are called, so that `--help` and `list` answer at once.
 """
@@ -9,9 +10,9 @@ from typing import Annotated
 
 from tyro.conf import Positional, arg
 
-from daedalus.app.words import Folder, Limits, Place, Settings, Sizes, flat
+from daedalus.app.words import Folder, Limits, Look, Place, Settings, Sizes, flat
 
-_SIZES, _LIMITS, _PLACE = Sizes(), Limits(), Place()
+_SIZES, _LIMITS, _PLACE, _LOOK = Sizes(), Limits(), Place(), Look()
 
 
 def run(
@@ -118,3 +119,61 @@ def report(folder: Positional[Folder], /) -> None:
     from daedalus.app.report import remake
 
     remake(folder)
+
+
+def landscape(folder: Positional[Folder], /, *, look: Annotated[Look, arg(name="")] = _LOOK) -> None:
+    """Look around the optimum of a run: free play, directions, the best rows again, references, what limits it.
+
+    Args:
+        folder: the run folder; landscape.json, a picture and the report are written there.
+        look: how closely.
+    """
+    from daedalus.app.landscape import look_around
+
+    look_around(folder, look)
+
+
+def compare_runs(
+    folders: Positional[tuple[Path, ...]],
+    /,
+    *,
+    keys: int = 8,
+    events: int | None = None,
+    scenarios: int | None = None,
+    references: bool = False,
+) -> None:
+    """Compare the designs of several runs of one problem on the same fresh events, with paired differences.
+
+    Args:
+        folders: the run folders; the first one is what the others are compared with.
+        keys: sets of fresh events that errors come from.
+        events: particles per scenario; those of the first run by default.
+        scenarios: of an evaluation; those of the first run by default.
+        references: also the problem's published designs.
+    """
+    from daedalus.app.compare_runs import compare_runs as measure
+
+    measure(folders, keys=keys, events=events, scenarios=scenarios, references=references)
+
+
+def explore(
+    folder: Positional[Folder],
+    /,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8050,
+    token: str | None = None,
+    events: int | None = None,
+) -> None:
+    """Serve a page on which the designs of a run are moved by hand and compared; the run may be going on.
+
+    Args:
+        folder: the run folder.
+        host: to serve on; only this machine can look by default.
+        port: to serve on; 0 for a free one.
+        token: that the address needs; a random one by default.
+        events: particles per scenario; as many as keep moves below 0.2 s by default.
+    """
+    from daedalus.app.explore import explore as serve
+
+    serve(folder, host=host, port=port, token=token, events=events)

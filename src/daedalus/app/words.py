@@ -55,6 +55,30 @@ class Limits:
 
 
 @dataclasses.dataclass(frozen=True)
+class Look:
+    """How closely a landscape is looked at."""
+
+    allowance: float = 0.05
+    """How much the loss may rise, as a share of the best one."""
+    events: int | None = None
+    """Particles per scenario; those of the search by default."""
+    scenarios: int | None = None
+    """Scenarios of an evaluation; those of the search by default."""
+    keys: int = 4
+    """Sets of fresh events that errors come from."""
+    best: int = 5
+    """Rows of the search that are measured again."""
+    halvings: int = 5
+    """Of the last step to each end of a parameter's free play."""
+    alone: bool = False
+    """Do not ask how far a parameter may move if the others follow."""
+    directions: int = 32
+    """Most parameters for which second derivatives are taken."""
+    limits: bool = True
+    """Switch effects off one by one, where the study says how."""
+
+
+@dataclasses.dataclass(frozen=True)
 class Workplace:
     """Whose workers compute; results do not depend on it."""
 

@@ -26,6 +26,7 @@ MANIFEST, CONFIGURATION, HISTORY, JOURNAL = "manifest.json", "config.toml", "his
 LOCK = "writer.lock"
 DESIGN, START, RESULT, REPORT = "design.json", "start.json", "result.json", "report.html"
 FIGURES, ANIMATION = "figures", "search.gif"
+LANDSCAPE = "landscape.json"  # what `daedalus landscape` found around the optimum
 _SUFFIXES = (".png", ".pdf")
 
 
@@ -154,7 +155,7 @@ class RunFolder:
         damaged = (each.name for each in self.path.glob(f"{JOURNAL}.damaged*"))
         shutil.rmtree(self.path / TENSORBOARD, ignore_errors=True)
         leaves = [Path(name).with_suffix(LEAVES).name for name in (DESIGN, START)]
-        for name in (JOURNAL, LOG, *damaged, HISTORY, DESIGN, START, *leaves, RESULT, REPORT, CONFIGURATION):
+        for name in (JOURNAL, LOG, *damaged, HISTORY, DESIGN, START, *leaves, RESULT, REPORT, CONFIGURATION, LANDSCAPE):
             (self.path / name).unlink(missing_ok=True)
         for name in pictures:
             for suffix in _SUFFIXES:

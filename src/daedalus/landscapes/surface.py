@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from functools import cached_property
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -12,12 +13,15 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Key
 
-from daedalus.core import Problem
+from daedalus.core import Design, Problem
 from daedalus.core.problem import Softness
 from daedalus.landscapes.errors import LandscapeError
 from daedalus.units import unit as unit_value
 
 Place = Float[Array, "param"]
+Scalar = float | Float[Array, ""]
+CHUNK = 64  # places per call of the compiled program; fewer cost no more than themselves
+ORDERED = 1024  # places that are ordered at a time
 
 
 class Height(eqx.Module):
@@ -66,18 +70,48 @@ class Surface:
         """The number of parameters."""
         return len(self.names)
 
+    @property
+    def exchangeable(self) -> bool:
+        """Whether some parameters are exchangeable, so that places are brought into canonical order."""
+        return self.ordered is not _same
+
     def loss(self, cube: Place) -> Float[Array, ""]:
         """The loss at a place [1]; traceable."""
         return self.height(cube).loss
 
     def heights(self, cubes: Float[Array, "point param"] | Float[np.ndarray, "point param"]) -> Height:
-        """The surface at many places, one after the other in one compiled program, with numpy leaves."""
-        found = self._one_by_one(jnp.asarray(cubes, jnp.result_type(float)))
-        return jax.tree.map(np.asarray, found)
+        """The surface at many places, one after the other in one program compiled once, with numpy leaves."""
+        rows = np.asarray(cubes, jnp.result_type(float))
+        found = [self._some(rows[first : first + CHUNK]) for first in range(0, max(len(rows), 1), CHUNK)]
+        return jax.tree.map(lambda *leaves: np.concatenate(leaves), *found)
+
+    def canonical(self, cubes: Float[np.ndarray, "point param"]) -> Float[np.ndarray, "point param"]:
+        """The places with exchangeable parameters in canonical order."""
+        if not self.exchangeable or not len(cubes):
+            return cubes
+        spare = np.repeat(cubes[-1:], -len(cubes) % ORDERED, 0)
+        parts = np.concatenate([cubes, spare]).reshape(-1, ORDERED, self.size)
+        ordered = np.concatenate([self._ordering(jnp.asarray(part)) for part in parts])
+        return ordered[: len(cubes)].astype(cubes.dtype)
+
+    def _some(self, cubes: np.ndarray) -> Height:
+        buffer = np.zeros((CHUNK, self.size), cubes.dtype)
+        buffer[: len(cubes)] = cubes
+        return jax.tree.map(lambda leaf: np.asarray(leaf)[: len(cubes)], self._one_by_one(buffer, len(cubes)))
 
     @cached_property
-    def _one_by_one(self) -> Callable[[Array], Height]:
-        return jax.jit(lambda cubes: jax.lax.map(self.height, cubes))
+    def _one_by_one(self) -> Callable[[Any, int], Height]:
+        def measured(cubes: Array, count: Any) -> Height:
+            shape = jax.eval_shape(self.height, cubes[0])
+            blank = jax.tree.map(lambda leaf: jnp.zeros((CHUNK, *leaf.shape), leaf.dtype), shape)
+            at = lambda i, rows: jax.tree.map(lambda row, leaf: row.at[i].set(leaf), rows, self.height(cubes[i]))
+            return jax.lax.fori_loop(0, count, at, blank)
+
+        return jax.jit(measured)
+
+    @cached_property
+    def _ordering(self) -> Callable[[Array], Array]:
+        return jax.jit(jax.vmap(self.ordered))
 
     def values(self, cubes: Float[np.ndarray, "*point param"]) -> Float[np.ndarray, "*point param"]:
         """The parameters at places of the cube [unit of each parameter]."""
@@ -132,9 +166,15 @@ def surface(
         space.lower / scales,
         space.upper / scales,
         tuple(entry.unit for entry in space.entries),
-        ordered=lambda cube: space.cube(space.canonical(space.design(cube))),
+        ordered=(lambda cube: space.cube(space.canonical(space.design(cube)))) if _symmetric(problem.start) else _same,
         admitted=lambda cube: problem.admitted(eqx.tree_at(lambda p: p.cube, start, cube[None]), whole=True).cube[0],
     )
+
+
+def _symmetric(design: Design) -> bool:
+    """Whether a design, or one inside it, has exchangeable rows."""
+    inside = [getattr(design, field.name) for field in dataclasses.fields(design)]
+    return bool(design.symmetries) or any(_symmetric(part) for part in inside if isinstance(part, Design))
 
 
 def analytic(

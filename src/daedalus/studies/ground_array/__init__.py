@@ -13,6 +13,7 @@ STUDY = Study(
             figures="daedalus.studies.ground_array.figures:array_figures",
             layout="daedalus.studies.ground_array.elements:array_layout",
             ground="daedalus.studies.ground_array.elements:array_ground",
+            ideals="daedalus.studies.ground_array.ideals:array_ideals",
         ),
         "swgo_multi": Offer(
             doc="positions of units for flux, energy, direction and cable together",

@@ -12,6 +12,7 @@ STUDY = Study(
             recipe="daedalus.studies.muon_tomography.ladle.problem:ladle_recipe",
             figures="daedalus.studies.muon_tomography.ladle.figures:ladle_figures",
             layout="daedalus.studies.muon_tomography.layout:scanner_layout",
+            ideals="daedalus.studies.muon_tomography.ladle.ideals:ladle_ideals",
         ),
         "x0_imaging": Offer(
             doc="map of the radiation length of blocks in a cubic metre",
