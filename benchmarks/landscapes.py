@@ -2,10 +2,10 @@
 
 Run ``python benchmarks/landscapes.py`` from the repository's root on a quiet machine. Two landscapes: a formula of 20
 parameters, a valley that bends in every second of them, and the ladle's fill level on relaxed panels with the events of
-one key (its gradient takes a minute or more to compile). Every row is a process of its own. A call is made twice with equal shapes and the second one is timed, so that
-compilation is not counted; effective samples are those of the parameter that has fewest, warm-up is paid for. Beside
-the wall's clock stand the seconds of all processors together. ``--scale 0.02`` shortens all chains, to see that it
-works.
+one key, whose gradient takes a minute or more to compile. Every row is a process of its own. A call is made twice with
+equal shapes and the second one is timed, so that compilation is not counted; effective samples are those of the
+parameter that has fewest, warm-up is paid for. Beside the wall's clock stand the seconds of all processors together.
+``--scale 0.02`` shortens all chains, to see that it works.
 """
 
 from __future__ import annotations

@@ -90,18 +90,19 @@ def descent(
     """
     free = jnp.ones(cube.shape, bool) if free is None else free
     function = jax.value_and_grad(penalised(surface, pressure), has_aux=True)
-    (value, height), slope = function(cube)
-    sound = jnp.isfinite(value) & jnp.all(jnp.isfinite(slope))
-    scale = FIRST / jnp.maximum(jnp.linalg.norm(jnp.where(free, slope, 0.0)), 1e-12)
-    inverse = jnp.where(sound, scale, 1.0) * jnp.eye(len(cube), dtype=cube.dtype)
-    one = jnp.ones((), cube.dtype)
-    walk = Walk(cube, height, value, slope, inverse, ~(one > 0), one, sound, jnp.ones((), jnp.int32))
+    nothing = lambda leaf: jnp.full(leaf.shape, jnp.inf, leaf.dtype)
+    unseen = jax.tree.map(nothing, jax.eval_shape(surface.height, cube))
+    one, eye = jnp.ones((), cube.dtype), jnp.eye(len(cube), dtype=cube.dtype)
+    # the first trial is the place itself, so that the loss stands in the program once: it may take long to compile
+    begun = Walk(
+        cube, unseen, one * jnp.inf, jnp.zeros_like(cube), eye, one < 0, one, one > 0, jnp.zeros((), jnp.int32)
+    )
     inside = lambda walk: (walk.value <= level) & (walk.height.excess <= 0)
 
     def step(walk: Walk) -> Walk:
         slope = _projected(walk.cube, walk.slope, free)
         aim = -jnp.where(slope == 0, 0.0, walk.inverse @ slope)
-        aim = jnp.where(aim @ slope < 0, aim, -slope * scale)
+        aim = jnp.where(aim @ slope < 0, aim, -slope * _scale(slope))
         trial = surface.admitted(jnp.clip(walk.cube + walk.length * aim, 0.0, 1.0))
         trial = jnp.where(free, trial, walk.cube)
         (value, height), fresh = function(trial)
@@ -109,15 +110,22 @@ def descent(
         sound = jnp.isfinite(value) & jnp.all(jnp.isfinite(fresh))
         fell = sound & (value < walk.value) & (value <= walk.value + ARMIJO * jnp.minimum(promised, 0.0))
         length = jnp.where(fell, 1.0, walk.length * _shortening(promised, value - walk.value))
+        first = walk.made == 0
         inverse, taught = _taught(walk, trial - walk.cube, fresh - walk.slope)
+        inverse = jnp.where(first, _scale(_projected(trial, fresh, free)) * eye, inverse)
         moved = Walk(trial, height, value, fresh, inverse, taught, length, walk.going, walk.made)
         after = jax.tree.map(lambda new, old: jnp.where(fell, new, old), moved, walk)
-        going = (-aim @ slope / 2 > tolerance) & (length > SHORTEST)
+        going = jnp.where(first, sound, (-aim @ slope / 2 > tolerance) & (length > SHORTEST))
         after = eqx.tree_at(lambda w: (w.length, w.made), after, (length, walk.made + 1))
         return eqx.tree_at(lambda w: w.going, after, walk.going & going & ~inside(after))
 
     more = lambda walk: walk.going & (walk.made < steps)
-    return jax.lax.while_loop(more, step, eqx.tree_at(lambda w: w.going, walk, sound & ~inside(walk)))
+    return jax.lax.while_loop(more, step, begun)
+
+
+def _scale(slope: Place) -> Float[Array, ""]:
+    """What makes a step of usual length from a slope."""
+    return FIRST / jnp.maximum(jnp.linalg.norm(slope), 1e-12)
 
 
 def _projected(cube: Place, slope: Place, free: Bool[Array, "param"]) -> Place:
