@@ -82,7 +82,7 @@ def _seen(found: Task, design: Design, history: History, look: Look) -> dict[str
         **sizes,
         "keys": look.keys,
         "free_play": _free_play(problem, play),
-        "directions": _directions(draws, cube, play.level / (1.0 + look.allowance) * look.allowance, look, soft),
+        "directions": _directions(draws, cube, play.level - play.loss, look, soft),
         "confirmed": _confirmed(confirm(problem, history, k=look.best, **measured)),
         "references": _references(problem, design, measured),
         "limits": _limits(found, problem, design, measured) if look.limits else [],

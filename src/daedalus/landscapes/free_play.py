@@ -32,6 +32,7 @@ class FreePlay:
 
     surface: Surface
     place: Float[np.ndarray, "param"]  # [1]
+    loss: float  # there [1]
     level: float  # what the loss may be [1]
     slices: Ends  # [unit of each parameter]
     slices_open: Bool[np.ndarray, "param 2"]
@@ -106,6 +107,7 @@ def free_play(
     return FreePlay(
         surface,
         np.asarray(place, float),
+        loss,
         loss + rise,
         ends(alone),
         np.asarray(alone.open).reshape(-1, 2),

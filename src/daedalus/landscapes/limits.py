@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
-from jaxtyping import Array, Float, Key
+from jaxtyping import Array, Float, Key, PyTree
 
-from daedalus.core import Design, Problem
+from daedalus.core import Design, Pipeline, Problem, Stage
 from daedalus.landscapes.comparison import KEYS, LOSS, Comparison, Differences, compare_tasks
 from daedalus.landscapes.errors import LandscapeError
 
@@ -45,6 +46,29 @@ class Limits:
     def shares(self) -> Float[np.ndarray, "variant"]:
         """The part of the loss that each variant takes away [1]; they need not add up, for effects combine."""
         return -self.differences().value / self.comparison.mean()[0]
+
+
+def with_stages(problem: Problem, change: Callable[[Stage], Stage]) -> Problem:
+    """The problem with every stage of its chain changed, which is how variants are made: options and keys stay.
+
+    Args:
+        problem: the task.
+        change: from a stage to the one in its place, often itself.
+
+    Raises:
+        LandscapeError: a foreign simulator evaluates the problem; it has no stages.
+    """
+    build = problem.build
+    if build is None:
+        raise LandscapeError(
+            f"{problem.name!r} is evaluated by a foreign simulator; expected a chain of stages. Make the variant there."
+        )
+
+    def other(design: Any, truth: PyTree) -> Pipeline:
+        chain = build(design, truth)
+        return Pipeline([change(stage) for stage in chain.stages], chain.passes)
+
+    return dataclasses.replace(problem, build=other)
 
 
 def limits(

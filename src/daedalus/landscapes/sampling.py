@@ -14,7 +14,6 @@ from daedalus.landscapes.descents import penalised
 from daedalus.landscapes.surface import Place, Scalar, Surface
 
 LOWEST = -1e30  # logarithm of a density that is none
-TEMPERATURES = 200  # most of a tempered population
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -11,10 +11,9 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from jaxtyping import PyTree
-
-from daedalus.core import Pipeline, Problem, Stage
+from daedalus.core import Problem, Stage
 from daedalus.geometry.stations import Stations
+from daedalus.landscapes.limits import with_stages
 
 LESS = 1e-3  # of the background counts: below any signal that tells, and above rounding [1]
 FINER = 0.01  # of the time resolution: 0.1 ns, 3 cm of the front [1]
@@ -59,15 +58,4 @@ def array_ideals(problem: Problem) -> dict[str, Problem]:
     energy and direction, which are those of detected showers, may rise. Without background directions come out a little
     worse, for the chain gives a particle of the background the time of the shower's front.
     """
-    return {label: _changed(problem, change) for label, change in CHANGES.items()}
-
-
-def _changed(problem: Problem, change: Callable[[Stage], Stage]) -> Problem:
-    build = problem.build
-    assert build is not None
-
-    def other(design: Any, truth: PyTree) -> Pipeline:
-        chain = build(design, truth)
-        return Pipeline([change(stage) for stage in chain.stages], chain.passes)
-
-    return dataclasses.replace(problem, build=other)
+    return {label: with_stages(problem, change) for label, change in CHANGES.items()}

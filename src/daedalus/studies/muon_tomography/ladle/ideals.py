@@ -9,14 +9,13 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any
 
 import jax.numpy as jnp
-from jaxtyping import PyTree
 
-from daedalus.core import Pipeline, Problem, Stage
+from daedalus.core import Problem, Stage
 from daedalus.detectors.panels import Panels
 from daedalus.detectors.spectrometer import Spectrometer
+from daedalus.landscapes.limits import with_stages
 from daedalus.transport.multiple_scattering import MultipleScattering
 from daedalus.units import m
 
@@ -65,15 +64,4 @@ def ladle_ideals(problem: Problem) -> dict[str, Problem]:
     Without the limits of acceptance the likelihood knows the level far better, and the mean of the points of closest
     approach worse: it is blind to where in the ladle a muon passes, and slanting ones through the walls dilute it.
     """
-    return {label: _changed(problem, change) for label, change in CHANGES.items()}
-
-
-def _changed(problem: Problem, change: Callable[[Stage], Stage]) -> Problem:
-    build = problem.build
-    assert build is not None
-
-    def other(design: Any, truth: PyTree) -> Pipeline:
-        chain = build(design, truth)
-        return Pipeline([change(stage) for stage in chain.stages], chain.passes)
-
-    return dataclasses.replace(problem, build=other)
+    return {label: with_stages(problem, change) for label, change in CHANGES.items()}
