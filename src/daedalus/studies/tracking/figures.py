@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -35,6 +36,7 @@ def telescope_figures(
     return {"side_view": _side_view(designs), "resolution": _resolution(designs, key)}
 
 
+@eqx.filter_jit
 def simulated_resolution(
     design: TelescopeDesign, momenta: Float[Array, "point"], *, events: int, key: Key[Array, ""]
 ) -> Float[Array, "point"]:
@@ -52,7 +54,7 @@ def simulated_resolution(
         found = chain.sums(chain.events(jnp.arange(events), events, key=own), 0, {})
         return jnp.sqrt(found["squared_error"] / found["accepted"][0])
 
-    return jax.jit(jax.vmap(one))(momenta, jax.random.split(key, len(momenta)))
+    return jax.vmap(one)(momenta, jax.random.split(key, len(momenta)))
 
 
 def _side_view(designs: dict[str, TelescopeDesign]) -> Figure:
@@ -71,8 +73,9 @@ def _resolution(designs: dict[str, TelescopeDesign], key: Key[Array, ""]) -> Fig
     axes = figure.subplots()
     low, high = MOMENTA
     fine, coarse = jnp.geomspace(low, high, 60), jnp.geomspace(low, high, _POINTS)
+    laws = jax.jit(jax.vmap(resolution, (None, 0)))
     for name, design in designs.items():
-        law = jax.vmap(lambda p, d=design: resolution(d, p))(fine)
+        law = laws(design, fine)
         found = simulated_resolution(design, coarse, events=_EVENTS, key=key)
         error = found / np.sqrt(4 * _EVENTS)  # of a root mean square of n = 2 _EVENTS numbers: 1 / sqrt(2 n)
         axes.plot(fine / GeV, law / um, color=_COLOURS[name], label=f"{name}, closed form")
