@@ -181,7 +181,8 @@ def of_one(stations: Stations, counts: jax.Array, times: jax.Array, shower: jax.
     pick = lambda pair, kind: jnp.where(kind == 0, pair[0], pair[1])
     place = pick([where for where, _ in found], primary)
     there, true = (hypotheses(each, stations, model) for each in (place, shower))
-    fit = covariance(both[0].information(there.counts[primary], there.slopes[primary], there.times))
+    expected, slopes = there.counts[primary], there.slopes[primary]
+    fit = covariance(both[0].information(expected, slopes, there.times, expected))
     bound = covariance(expected_information(true.counts[primary], true.slopes[primary], true.times))
     off = residuals(place, shower)
     zenith = lambda u: jnp.sqrt(1.0 - u @ u)

@@ -79,14 +79,41 @@ def test_far_away_only_the_background_counts():
     assert np.all(np.abs(counts.mean(1) - FLOOR) < ERRORS * np.sqrt(FLOOR / EVENTS))
 
 
-def test_times_are_normal_around_the_front():
+def test_times_are_normal_around_the_front_where_there_is_hardly_a_background():
     given = shower()
-    times = np.asarray(signals(PLACES, given, INDEX).times)
+    found = signals(PLACES, given, INDEX)
     front = np.asarray(arrival_times(given.parameters[0], PLACES))
-    pulls = (times - front[:, None]) / 10.0
+    pulls = (np.asarray(found.times) - front[:, None]) / 10.0
+    pulls = pulls[law(given) > 10.0]
+    assert len(pulls) == 4
     assert np.all(np.abs(pulls.mean(-1)) < ERRORS / np.sqrt(EVENTS))
     assert np.all(np.abs(pulls.std(-1) - 1) < ERRORS / np.sqrt(2 * EVENTS))
-    assert stats.kstest(pulls[1, 2], "norm").pvalue > 1e-4
+    assert stats.kstest(pulls[2], "norm").pvalue > 1e-4
+
+
+def test_background_times_are_even_within_the_window():
+    found = signals(PLACES, shower(), INDEX)
+    counts, times = np.asarray(found.counts)[1, -1], np.asarray(found.times)[1, -1]
+    front = float(arrival_times(shower().parameters[0], PLACES)[-1])
+    late = (times - front)[counts > 0]
+    assert len(late) > 800
+    assert np.abs(late).max() <= 64.0
+    assert stats.kstest(late, stats.uniform(-64.0, 128.0).cdf).pvalue > 1e-4
+
+
+def test_times_of_few_particles_are_mixed_as_their_density_says():
+    """One particle where as many are background: half the times are even, half normal."""
+    given, place = shower(), jnp.array([[-900.0, 200.0]])
+    expected = law(given, place)[:, 0]
+    background = float(expected[1] - FLOOR[1])  # as much as the shower itself
+    stations = Stations(place, background=(BACKGROUND[0], background / (AREA * WINDOW)))
+    events = blank_events(INDEX).add(jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, INDEX.shape), given))
+    found = jax.jit(lambda: StationCounts(stations, parametrised_profile)(events, key=KEY)[StationSignals])()
+    counts, times = np.asarray(found.counts)[1, 0], np.asarray(found.times)[1, 0]
+    late = (times - float(arrival_times(given.parameters[0], place)[0]))[counts == 1] / 10.0
+    mixed = lambda z: 0.5 * stats.norm.cdf(z) + 0.5 * stats.uniform(-6.4, 12.8).cdf(z)
+    assert len(late) > 200
+    assert stats.kstest(late, mixed).pvalue > 1e-4
 
 
 def test_smearing_is_relative_and_never_makes_a_count_negative():
@@ -156,8 +183,11 @@ def test_the_score_moves_expectations():
     model, background = parametrised_profile, jnp.asarray(FLOOR)
     expected = lambda places: expected_counts(given.parameters[0], places, model, AREA, background)[1]
     mean, slope = jax.jvp(expected, (PLACES,), (way,))
-    # the score's variance is the information of the counts
-    information = float(jnp.sum(slope**2 / mean))
+    # the score's variance is the information of the counts, and of whether a time is the front's
+    numbers = np.arange(1, 400)[:, None]
+    strange = (FLOOR / np.asarray(mean)[:, MOVED]) ** numbers
+    told = np.sum(stats.poisson.pmf(numbers, mean[:, MOVED]) * numbers**2 * strange / (1 - strange), 0)
+    information = float(jnp.sum(slope**2 / mean) + np.sum(told * (slope / mean)[:, MOVED] ** 2))
     assert np.var(score) == pytest.approx(information, rel=ERRORS * np.sqrt(3.0 / EVENTS))
     for name, (function, derivative) in FUNCTIONS.items():
         value = np.asarray(function(counts), float)
@@ -167,6 +197,26 @@ def test_the_score_moves_expectations():
         assert product.mean() == pytest.approx(law_slope, abs=ERRORS * error), name
         if name != "another unit":
             assert abs(law_slope) > 4 * error, name  # the test can tell it from nothing
+
+
+def test_the_score_moves_the_share_of_times_that_are_the_showers():
+    """How often the muons of a unit are within 25 ns of the front, from thinned counts."""
+    given, way = shower(1, 2e5), jnp.zeros_like(PLACES).at[MOVED].set(jnp.array([0.8, 0.6]))
+    expected = lambda at: expected_counts(given.parameters[0], at, parametrised_profile, AREA, jnp.asarray(FLOOR))[1]
+    mean, slope = (float(each[1, MOVED]) for each in jax.jvp(expected, (PLACES,), (way,)))
+    background = FLOOR[1]
+    none = np.exp(background - mean)
+    front, chance = stats.norm.cdf(2.5) - stats.norm.cdf(-2.5), 50.0 / 128.0
+    share = front * (1 - none) + chance * none * (1 - np.exp(-background))
+    moved = slope * none * (front - chance * (1 - np.exp(-background)))
+    found = signals(PLACES, given, INDEX)
+    late = np.asarray(found.times)[1, MOVED] - float(arrival_times(given.parameters[0], PLACES)[MOVED])
+    near = (np.abs(late) < 25.0) & (np.asarray(found.counts)[1, MOVED] > 0)
+    assert abs(near.mean() - share) < ERRORS * np.sqrt(share * (1 - share) / EVENTS)
+    score = np.asarray(jax.jit(lambda: jax.jvp(lambda at: counted(at, given, INDEX).weight, (PLACES,), (way,))[1])())
+    product = (near - near.mean()) * score
+    assert product.mean() == pytest.approx(moved, abs=ERRORS * product.std() / np.sqrt(EVENTS))
+    assert abs(moved) > 4 * product.std() / np.sqrt(EVENTS)
 
 
 CUBE = lambda n: n[0, 3] ** 3

@@ -17,7 +17,6 @@ PLACES = jnp.asarray(np.random.default_rng(2).uniform(-250.0, 250.0, (UNITS, 2))
 
 
 @pytest.mark.slow
-@pytest.mark.slow
 def test_the_statistic_has_the_derivative_of_a_new_fit_at_given_counts():
     """A unit moved under its counts and times: what a new fit finds, against the partial derivative at the old one."""
     blank, source = blank_events(jnp.arange(EVENTS, dtype=jnp.uint32)), AirShowers((1e6, 1e7), zenith=0.6, radius=100.0)

@@ -38,7 +38,8 @@ def found():
         likelihood = ShowerLikelihood(STATIONS, parametrised_profile, counts, times, 0)
         fit, gain = likelihood.maximum(likelihood.approached())
         there = hypotheses(fit, STATIONS, parametrised_profile)
-        information = likelihood.information(there.counts[0], there.slopes[0], there.times)
+        expected, slopes = there.counts[0], there.slopes[0]
+        information = likelihood.information(expected, slopes, there.times, expected)
         covariance = equilibrated_solve(information, jnp.eye(len(STEPS))) * (STEPS[:, None] * STEPS)
         at_core = lambda place: place[5] - fit[:2] @ place[3:5] / SPEED_OF_LIGHT  # as the information has the time
         return (fit - shower).at[5].set(at_core(fit) - at_core(shower)), covariance, gain

@@ -72,6 +72,7 @@ def test_fits_stay_within_the_generated_energies_and_end_there(found):
         assert gain < 0.1
 
 
+@pytest.mark.slow
 def test_where_one_hypothesis_finds_the_core_the_other_one_does_too():
     """A proton of 9.3 PeV amid 128 units, whose own starts all lead to a core 300 m away."""
     with jax.enable_x64(False):

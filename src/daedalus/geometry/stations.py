@@ -31,6 +31,11 @@ class Stations(eqx.Module):
     time_resolution: float = eqx.field(static=True, default=TIME_RESOLUTION)  # standard deviation [ns]
 
     @property
+    def time_window(self) -> float:
+        """The window in time resolutions [1]."""
+        return self.window / self.time_resolution
+
+    @property
     def background_counts(self) -> Float[np.ndarray, "secondary"]:
         """What a unit counts of either secondary without a shower [1]."""
         return self.area * self.window * np.asarray(self.background)

@@ -15,6 +15,7 @@ from daedalus.events import Events, ShowerEstimates, Showers
 from daedalus.geometry.stations import Stations
 from daedalus.gradients.positive_solve import equilibrated_solve
 from daedalus.physics.air_showers import ShowerModel
+from daedalus.physics.front_times import expected_time_information
 from daedalus.reconstruction.shower_hypotheses import (
     STEPS,
     Hypotheses,
@@ -29,7 +30,8 @@ _STEEPEST = 30.0  # of ln(counts), so that a step too far stays finite [1]
 class ExpectedShowerEstimates(Stage):
     """The estimates that are expected of every shower, from its own parameters (Fisher rung); adds `ShowerEstimates`.
 
-    Counts and times are as expected (Asimov data). Errors are the Cramer-Rao bounds of the right hypothesis, with the
+    Counts and times are as expected (Asimov data); a time tells as much as the chance allows that it is not that of a
+    background particle. Errors are the Cramer-Rao bounds of the right hypothesis, with the
     range of the generated showers as knowledge beforehand. The wrong hypothesis is given its best parameters, with
     ln(counts) linear in them around the true ones; then ln L(gamma) - ln L(proton) is expected to be the distance D of
     the two hypotheses, sum of t ln(t / o) - t + o plus half the strain of times and range, with the variance sum of
@@ -57,8 +59,8 @@ class ExpectedShowerEstimates(Stage):
 
     def _of_one(self, shower: Float[Array, "param"], both: Hypotheses, primary: Int[Array, ""]) -> ShowerEstimates:
         true, slopes = both.counts[primary], both.slopes[primary]
-        seen = jnp.sum(-jnp.expm1(-true).reshape(2, -1), 0)  # times that are measured, of both kinds of particles
-        known = (both.times * seen) @ both.times.T + prior_information(true.dtype)
+        timed = jnp.sum(self._timed(true.reshape(2, -1)), 0)
+        known = (both.times * timed) @ both.times.T + prior_information(true.dtype)
         covariance = equilibrated_solve((slopes * true) @ slopes.T + known, jnp.eye(len(STEPS), dtype=true.dtype))
         distance, variance = _distance(true, both.counts[1 - primary], both.slopes[1 - primary], known)
         return ShowerEstimates(
@@ -69,6 +71,11 @@ class ExpectedShowerEstimates(Stage):
             pointing_error=pointing_error(shower, covariance),
             sound=jnp.ones_like(distance),
         )
+
+    def _timed(self, true: Float[Array, "secondary unit"]) -> Float[Array, "secondary unit"]:
+        """How many sure times of the front those of each kind of particles are expected to be worth."""
+        background = jnp.asarray(self.stations.background_counts, true.dtype)[:, None]
+        return expected_time_information(true, background, self.stations.time_window)
 
 
 def trigger_probability(counts: Float[Array, "signal"], tanks: int, least: int) -> Float[Array, ""]:

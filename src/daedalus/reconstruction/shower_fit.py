@@ -18,6 +18,7 @@ from daedalus.geometry.stations import Stations
 from daedalus.gradients.positive_solve import equilibrated_solve
 from daedalus.physics.air_showers import ENERGIES, ShowerModel
 from daedalus.physics.constants import SPEED_OF_LIGHT
+from daedalus.physics.front_times import log_background_share, log_time_density, time_information
 from daedalus.physics.shower_signals import arrival_times
 from daedalus.reconstruction.expected_shower_estimates import pointing_error, trigger_probability
 from daedalus.reconstruction.shower_hypotheses import RANGES, STEPS, hypotheses, prior_information
@@ -36,8 +37,9 @@ _STEEPEST = 0.95  # largest horizontal direction cosine of a fit, beyond that of
 class ShowerFit(Stage):
     """The fits of every shower's counts and times under both hypotheses; adds `ShowerEstimates`.
 
-    ln L = sum over units and secondaries of N ln(lambda) - lambda, minus half the squared time residuals where
-    something was counted, minus half the squared distance from the middle of the generated range. Damped Fisher scoring
+    ln L = sum over units and secondaries of N ln(lambda) - lambda, plus ln of the density of each time, which is that
+    of the front or of the background (`daedalus.physics.front_times`), minus half the squared distance from the middle
+    of the generated range. Damped Fisher scoring
     from the best of some starts, a fixed number of steps. ln L(gamma) - ln L(proton) has the exact derivative by
     the places at given counts and times, for the fits sit at maxima; its spread and the errors, taken from the
     information at the fitted parameters, have it at fixed parameters only (`Derivative.BIASED`). A shower whose fits
@@ -67,7 +69,7 @@ class ShowerFit(Stage):
         flat = counts.reshape(-1)
         own = jax.tree.map(lambda one, other: jnp.where(primary == 0, one, other), *both)
         right = jnp.where(primary == 0, found[0][0], found[1][0])
-        information = fits[0].information(own.counts[primary], own.slopes[primary], own.times)
+        information = fits[0].information(own.counts[primary], own.slopes[primary], own.times, own.counts[primary])
         covariance = equilibrated_solve(information, jnp.eye(len(STEPS), dtype=flat.dtype))
         true = self.stations.expected(shower, self.model)[primary]
         converged = (found[0][1] < self.tolerance) & (found[1][1] < self.tolerance)
@@ -93,10 +95,10 @@ class ShowerLikelihood(eqx.Module):
     def __call__(self, shower: Float[Array, "param"]) -> Float[Array, ""]:
         """Ln L, without the terms that no parameter enters [1]."""
         expected = self.stations.expected(shower, self.model)[self.primary]
-        late = (self.times - arrival_times(shower, self.stations.places)) / self.stations.time_resolution
-        strange = (shower - jnp.asarray(MIDDLE, shower.dtype)) / jnp.asarray(RANGES, shower.dtype)
+        unlikely = (shower - jnp.asarray(MIDDLE, shower.dtype)) / jnp.asarray(RANGES, shower.dtype)
         poisson = jnp.sum(self.counts * jnp.log(expected) - expected)
-        return poisson - 0.5 * jnp.sum(jnp.where(self.counts > 0, late**2, 0.0)) - 0.5 * jnp.sum(strange**2)
+        timed = jnp.sum(jnp.where(self.counts > 0, self._times(shower, self._log_strange(expected))[0], 0.0))
+        return poisson + timed - 0.5 * jnp.sum(unlikely**2)
 
     def approached(self, starts: Float[Array, "start param"] | None = None) -> Float[Array, "param"]:
         """The best place that is reached from some starts, by default from three of its own; the fit begins there."""
@@ -126,21 +128,34 @@ class ShowerLikelihood(eqx.Module):
 
     def information(
         self,
-        expected: Float[Array, "signal"],
+        weights: Float[Array, "signal"],
         slopes: Float[Array, "param signal"],
         times: Float[Array, "param unit"],
+        expected: Float[Array, "signal"],
     ) -> Float[Array, "param param"]:
-        """The information on the parameters, that of the generated range included [1 / step^2]."""
-        seen = jnp.sum(self.counts > 0, 0)
-        return (slopes * expected) @ slopes.T + (times * seen) @ times.T + prior_information(expected.dtype)
+        """The information on the parameters, that of the generated range included [1 / step^2].
+
+        Args:
+            weights: of the squared slopes; the expected counts, if these are all that makes them uncertain [1].
+            slopes: of ln(counts) [1 / step].
+            times: slopes of arrival times [time resolutions / step].
+            expected: counts [1].
+        """
+        share = -jnp.expm1(self._log_strange(expected))
+        seen = jnp.sum(jnp.where(self.counts > 0, time_information(share, self.stations.time_window), 0.0), 0)
+        return (slopes * weights) @ slopes.T + (times * seen) @ times.T + prior_information(expected.dtype)
 
     def _step(self, place: Array, damping: Array) -> tuple[Array, Array]:
         """The next damped step [parameters], and the gain that an undamped one promises [1]."""
         both = hypotheses(place, self.stations, self.model)
         expected, slopes = both.counts[self.primary], both.slopes[self.primary]
-        slope = slopes @ (self.counts.reshape(-1) - expected) + self._pull(place, both.times)
+        log_strange = self._log_strange(expected)
+        log_ratio = self._times(place, log_strange)[1]
+        belongs = -jnp.expm1(log_strange) * jnp.exp(log_ratio)  # the chance that a time is the front's, now it is known
+        surer = (self.counts * jnp.expm1(log_ratio)).reshape(-1)  # by which counts look more like a shower's
+        slope = slopes @ (self.counts.reshape(-1) - expected + surer) + self._pull(place, both.times, belongs)
         free = jnp.ones_like(slope).at[2].set(1.0 - _at_an_end(place[2], slope[2]))
-        matrix = self.information(expected, slopes, both.times) * free[:, None] * free + jnp.diag(1.0 - free)
+        matrix = self.information(expected, slopes, both.times, expected) * free[:, None] * free + jnp.diag(1.0 - free)
         right = (free * slope)[:, None]
         damped = equilibrated_solve(matrix + damping * jnp.diag(jnp.diagonal(matrix)), right)[:, 0]
         gain = 0.5 * jnp.sum(right * equilibrated_solve(matrix, right))
@@ -157,17 +172,30 @@ class ShowerLikelihood(eqx.Module):
         size = jnp.maximum(counts, expected)
         weight = size / (1.0 + doubt**2 * size)
         apart = jnp.log((counts + 0.5) / (expected + 0.5))
-        slope = slopes @ (weight * apart) + self._pull(place, both.times)
-        matrix = self.information(weight, slopes, both.times)
+        share = -jnp.expm1(self._log_strange(expected))
+        slope = slopes @ (weight * apart) + self._pull(place, both.times, share)
+        matrix = self.information(weight, slopes, both.times, expected)
         most = jnp.asarray(FARTHEST, place.dtype)
         return self._at_origin(place, jnp.clip(steps * equilibrated_solve(matrix, slope[:, None])[:, 0], -most, most))
 
-    def _pull(self, place: Array, times: Array) -> Array:
-        """The slope of ln L from the arrival times and from the generated range [1 / step]."""
+    def _pull(self, place: Array, times: Array, belongs: Array) -> Array:
+        """The slope of ln L from the times, if they belong to the front, and from the generated range [1 / step]."""
         steps, ranges, middle = (jnp.asarray(each, place.dtype) for each in (STEPS, RANGES, MIDDLE))
-        late = (self.times - arrival_times(place, self.stations.places)) / self.stations.time_resolution
-        seen = jnp.sum(jnp.where(self.counts > 0, late, 0.0), 0)
+        seen = jnp.sum(jnp.where(self.counts > 0, belongs * self._late(place), 0.0), 0)
         return times @ seen - steps * (place - middle) / ranges**2
+
+    def _late(self, place: Array) -> Array:
+        """By how much times are after the front [time resolutions]."""
+        return (self.times - arrival_times(place, self.stations.places)) / self.stations.time_resolution
+
+    def _log_strange(self, expected: Array) -> Array:
+        """Ln of the probability that none of a unit's particles is the shower's, of either kind."""
+        background = jnp.asarray(self.stations.background_counts, expected.dtype)[:, None]
+        return log_background_share(self.counts, expected.reshape(self.counts.shape), background)
+
+    def _times(self, place: Array, log_strange: Array) -> tuple[Array, Array]:
+        """Ln of the density of every time, and of how much likelier it is for the front's."""
+        return log_time_density(self._late(place), log_strange, self.stations.time_window)
 
     @staticmethod
     def _at_origin(place: Array, move: Array) -> Array:

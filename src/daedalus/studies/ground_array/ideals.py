@@ -55,7 +55,6 @@ def array_ideals(problem: Problem) -> dict[str, Problem]:
     enough.
 
     The last two let showers in that were not detected before: the error of the flux falls, while the mean errors of
-    energy and direction, which are those of detected showers, may rise. Without background directions come out a little
-    worse, for the chain gives a particle of the background the time of the shower's front.
+    energy and direction, which are those of detected showers, may rise.
     """
     return {label: with_stages(problem, change) for label, change in CHANGES.items()}
