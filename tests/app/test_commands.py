@@ -78,8 +78,8 @@ def test_a_run_leaves_everything(finished):
     assert list(result["designs"]) == ["start", "optimised", "pub"]
     assert result["designs"]["optimised"]["loss"] < result["designs"]["start"]["loss"]
     page = (finished / "report.html").read_text()
-    assert "figures/search.png" in page
-    assert "figures/search.gif" in page
+    assert page.count("data:image/png;base64,") == 4  # three figures, and the last picture of the animation
+    assert page.count("data:image/gif;base64,") == 1
     assert "on_board" in page
     with Image.open(finished / "figures" / "search.gif") as moving:
         assert moving.n_frames == 4  # rounds

@@ -1,37 +1,25 @@
 """The explorer in a real browser, without a window: what somebody does who has never seen it."""
 
 import json
-import shutil
 import socket
 import threading
 
 import numpy as np
 import pytest
+from selenium.common.exceptions import StaleElementReferenceException
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import WebDriverWait
 
 import daedalus
+from app.browser import NEEDED, PATIENCE, browser
 from daedalus.app.explorer.server import explorer, live_run, served
 from daedalus.app.explorer.token import access
 from daedalus.core import History
 from daedalus.execution import RunFolder, read_design
 
-webdriver = pytest.importorskip("selenium.webdriver", reason="the browser test needs selenium, of the extra [test]")
-from selenium.common.exceptions import StaleElementReferenceException  # noqa: E402
-from selenium.webdriver.chrome.service import Service  # noqa: E402
-from selenium.webdriver.common.by import By  # noqa: E402
-from selenium.webdriver.common.keys import Keys  # noqa: E402
-from selenium.webdriver.support.ui import WebDriverWait  # noqa: E402
-
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-DRIVER = shutil.which("chromedriver")
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        CHROMIUM is None or DRIVER is None,
-        reason="no browser here; on Debian: apt-get install -y --no-install-recommends chromium chromium-driver",
-    ),
-]
+pytestmark = NEEDED
 TOKEN = "a-token-for-tests"
-PATIENCE = 60  # s; a laden machine
 
 
 @pytest.fixture(scope="module")
@@ -74,19 +62,12 @@ def browsers(tmp_path_factory):
     """A function that opens a browser of its own, with a folder for its downloads."""
     opened = []
 
-    def browser():
+    def another():
         folder = tmp_path_factory.mktemp("downloads")
-        options = webdriver.ChromeOptions()
-        options.binary_location = CHROMIUM
-        for word in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"):
-            options.add_argument(word)
-        options.add_argument("--window-size=1500,1400")
-        options.add_experimental_option("prefs", {"download.default_directory": str(folder)})
-        options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-        opened.append(webdriver.Chrome(options=options, service=Service(DRIVER)))
+        opened.append(browser("--window-size=1500,1400", logs=["browser"], downloads=folder))
         return Visitor(opened[-1], folder)
 
-    yield browser
+    yield another
     for each in opened:
         each.quit()
 

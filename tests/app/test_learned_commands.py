@@ -53,7 +53,7 @@ def test_files_manifest_and_report_know_what_was_learned(finished):
     assert manifest["learned_numbers"] == 25
     assert manifest["parameters"] == len(noted["parameters"])
     page = (finished / "report.html").read_text()
-    for text in ("25 numbers, in design.npz", "start.npz", "25 learned numbers", "figures/search.png"):
+    for text in ("25 numbers, in design.npz", "start.npz", "25 learned numbers", "figures/search.pdf"):
         assert text in page
     with np.load(finished / "design.npz") as leaves:
         assert leaves["net.layers[0].weight"].shape == (8, 1)

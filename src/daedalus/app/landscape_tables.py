@@ -2,37 +2,75 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from rich.table import Table
 
+from daedalus.app.landscape.set_tables import (
+    basin_tables,
+    contribution_tables,
+    front_tables,
+    matter_tables,
+    missing_tables,
+    set_tables,
+    smoothing_tables,
+)
 from daedalus.app.screen import with_error
 from daedalus.core import Problem
 from daedalus.landscapes.comparison import LOSS, Comparison, Differences
 
 
 def tables(landscape: dict[str, Any]) -> dict[str, list[list[str]]]:
-    """What a landscape says, as tables by their titles; the first row of each is its head."""
-    share = f"{100 * landscape['allowance']:g} %"
+    """What a landscape says, as tables by their titles; the first row of each is its head.
+
+    Args:
+        landscape: as `daedalus landscape` writes it; parts that were not looked at make no table.
+    """
     made: dict[str, list[list[str]]] = {}
+    for part, table in _PARTS.items():
+        if landscape.get(part):
+            made |= table(landscape)
+    return made | missing_tables(landscape)
+
+
+def _free_play(landscape: dict[str, Any]) -> dict[str, list[list[str]]]:
+    looked = landscape.get("looked", {}).get("free_play", landscape)
     rows = [["parameter", "best", "alone", "with the others following", "unit"]]
     for name, line in landscape["free_play"].items():
         rows.append(
             [name, f"{line['value']:.5g}", *(_range(line, kind) for kind in ("slice", "profile")), line["unit"]]
         )
-    made[f"Free play: how far each parameter may move for {share} of the loss (* at its bound)"] = rows
-    if landscape.get("directions"):
-        made["Directions, the stiffest first"] = [["direction"], *([text] for text in landscape["directions"])]
+    share = f"{100 * looked['allowance']:g} %"
+    return {f"Free play: how far each parameter may move for {share} of the loss (* at its bound)": rows}
+
+
+def _directions(landscape: dict[str, Any]) -> dict[str, list[list[str]]]:
+    return {"Directions, the stiffest first": [["direction"], *([text] for text in landscape["directions"])]}
+
+
+def _confirmed(landscape: dict[str, Any]) -> dict[str, list[list[str]]]:
     rows = [["row", "claimed", "again, as claimed", "real apparatus", "behind the best", "chance to be best"]]
     for line in landscape["confirmed"]:
         pairs = (with_error(*line[name]) for name in ("claimed", "again", "real", "behind"))
         rows.append([str(line["row"]), *pairs, f"{100 * line['chance']:.0f} %"])
-    made["The best rows again, with fresh events"] = rows
-    for key, title in (("references", "Against other designs, on the same events"), ("limits", "What limits it")):
-        if landscape.get(key):
-            made[title] = landscape[key]
-    return made
+    return {"The best rows again, with fresh events": rows}
+
+
+_PARTS: dict[str, Callable[[dict[str, Any]], dict[str, list[list[str]]]]] = {
+    "free_play": _free_play,
+    "near_optimal": set_tables,
+    "basins": basin_tables,
+    "directions": _directions,
+    "confirmed": _confirmed,
+    "references": lambda landscape: {"Against other designs, on the same events": landscape["references"]},
+    "limits": lambda landscape: {"What limits it": landscape["limits"]},
+    "smoothing": smoothing_tables,
+    "front": front_tables,
+    "sensitivities": matter_tables,
+    "contributions": contribution_tables,
+}
 
 
 def _range(line: dict[str, Any], kind: str) -> str:

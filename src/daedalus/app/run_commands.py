@@ -122,13 +122,13 @@ def report(folder: Positional[Folder], /) -> None:
 
 
 def landscape(folder: Positional[Folder], /, *, look: Annotated[Look, arg(name="")] = _LOOK) -> None:
-    """Look around the optimum of a run: free play, directions, the best rows again, references, what limits it.
+    """Look around the optimum of a run: all designs that are as good, what matters, what limits it, what money buys.
 
     Args:
-        folder: the run folder; landscape.json, a picture and the report are written there.
-        look: how closely.
+        folder: the run folder; landscape.json, pictures and the report are written there, after each part.
+        look: how closely, and at what.
     """
-    from daedalus.app.landscape import look_around
+    from daedalus.app.landscape.command import look_around
 
     look_around(folder, look)
 

@@ -14,6 +14,20 @@ Problem = Annotated[str, arg(metavar="NAME")]
 Folder = Annotated[Path, arg(metavar="DIR")]
 Precision = Literal["float32", "float64"]
 Unsound = Literal["stop", "skip", "shrink"]
+Sampler = Literal["auto", "interpolation", "mala", "nuts", "tempered", "none"]
+Part = Literal[
+    "free_play",
+    "directions",
+    "confirmed",
+    "references",
+    "limits",
+    "basins",
+    "near_optimal",
+    "smoothing",
+    "front",
+    "sensitivities",
+    "contributions",
+]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,9 +87,33 @@ class Look:
     alone: bool = False
     """Do not ask how far a parameter may move if the others follow."""
     directions: int = 32
-    """Most parameters for which second derivatives are taken."""
+    """Most parameters for which second derivatives are taken; 0 for never: long chains take minutes to compile."""
     limits: bool = True
     """Switch effects off one by one, where the study says how."""
+    sampler: Sampler = "auto"
+    """How the near-optimal set is filled: by interpolation up to 6 parameters, else by chains, unless this says so."""
+    samples: int = 300
+    """Draws of each chain in the near-optimal set, or members of each tempered population."""
+    chains: int = 8
+    """Chains side by side; each needs memory of its own."""
+    descents: int = 0
+    """Descents from many places, to see how many optima there are; 0 for none."""
+    steps: int = 60
+    """Most evaluations of a descent."""
+    tolerance: Annotated[tuple[str, ...], arg(metavar="SHARE|NAME=VALUE ...")] = ()
+    """Standard deviation with which it is built: a share of each range, or NAME=VALUE in the parameter's unit."""
+    front: Annotated[str | None, arg(metavar="FIGURE|cost")] = None
+    """Search the best design within budgets of this figure: an objective, a metric, a measured constraint."""
+    points: int = 12
+    """Budgets of the front."""
+    budgets: tuple[float, float] | None = None
+    """The least and the largest of them, in the figure's unit; 0.6 and 1.2 of what the design costs by default."""
+    rounds: int | None = None
+    """Of the search within each budget; those of the run by default."""
+    passes: Literal[1, 2] = 1
+    """2: also from the largest budget down, and of both designs the better one."""
+    only: tuple[Part, ...] = ()
+    """Look at these parts, and keep what an earlier call has left of the others."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -33,7 +33,8 @@ def free_play_figure(landscape: dict[str, Any]) -> Figure:
     axes.invert_yaxis()
     axes.set_xlim(-0.02, 1.02)
     axes.set_xticks([0.0, 1.0], ["lower bound", "upper bound"])
-    axes.set_title(f"free play for {100 * landscape['allowance']:g} % of the loss")
+    share = landscape["looked"]["free_play"]["allowance"]
+    axes.set_title(f"free play for {100 * share:g} % of the loss")
     kinds = (("the others following", BLUE, 5.0), ("alone", VERMILION, 2.2))
     handles = [axes.plot([], [], color=colour, linewidth=width, label=label)[0] for label, colour, width in kinds]
     axes.legend(
