@@ -9,7 +9,7 @@ export JAX_COMPILATION_CACHE_DIR ?= $(CURDIR)/.cache/jax
 export JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS ?= 0.3
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow house lint types bench docs clean
+.PHONY: help demo test test-slow test-pages house lint types bench docs clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -43,6 +43,9 @@ test: $(VENV)/.test  ## all tests but the slow ones
 
 test-slow: $(VENV)/.test  ## the slow tests only
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m slow
+
+test-pages: $(VENV)/.test  ## the tests of pages in a browser: Debian's chromium and chromium-driver
+	$(BIN)/python -m pytest -m slow tests/app/test_explorer_browser.py tests/app/test_report_browser.py
 
 house: $(VENV)/.test  ## floors, words, sizes, documentation, imports
 	$(BIN)/python -m pytest -q -m "not slow" tests/house --deselect tests/house/test_wheel.py --deselect tests/house/test_readme.py

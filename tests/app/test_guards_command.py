@@ -10,6 +10,7 @@ DARTS = ("run", "dartboard/hang", "--rounds", 8, "--events", 20, "--scenarios", 
 CURSED = (*DARTS, "--set", "cursed=true")
 
 
+@pytest.mark.slow
 def test_a_run_that_failed_goes_on_without_the_points_that_are_not_finite(cli, tmp_path):
     code, _, said = cli(*CURSED, "--out", "run")
     assert code == 1

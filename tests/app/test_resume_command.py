@@ -24,6 +24,7 @@ def command(*words):
     return subprocess.Popen(program, stderr=subprocess.PIPE, text=True, env={**os.environ, "NO_COLOR": "1"})
 
 
+@pytest.mark.slow
 def test_a_batch_systems_signal_ends_a_run_in_order_and_it_goes_on_to_the_same_end(cli, tmp_path):
     with command(*RUN, "--out", tmp_path / "whole") as process:
         said = process.stderr.read()

@@ -73,6 +73,7 @@ def numbers(evaluation):
     return [float(x) for x in (evaluation.loss, *gradient.value.cube, *gradient.covariance.ravel())]
 
 
+@pytest.mark.slow
 def test_devices_share_the_work_and_change_nothing():
     here = str(Path(__file__).parents[1])
     environment = {**os.environ, "PYTHONPATH": here}

@@ -246,6 +246,7 @@ def test_a_campaign_that_is_killed_in_its_first_writes_begins_again(half, tmp_pa
     assert_same(whole, recorded_search(folder, problem, dartboard.recipe(problem).optimiser, **LONG))
 
 
+@pytest.mark.slow
 def test_a_campaign_that_is_killed_ends_with_the_same_bits(tmp_path):
     assert kills(tmp_path, 10) >= 3
 

@@ -56,7 +56,8 @@ def alone():
     return found_with(1)
 
 
-@pytest.mark.parametrize("devices", [3, pytest.param(8, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("devices", [3, 8])
 def test_devices_change_nothing_but_the_rounding_of_sums(devices, alone):
     found = found_with(devices)
     assert found.pop("devices") == devices

@@ -41,6 +41,7 @@ def test_counting_is_in_closed_form():
         assert float(found.loss) == float(found.value)
 
 
+@pytest.mark.slow
 def test_one_fit_says_what_four_do():
     model = shaped()
     full = hypothesis_test(model, model.asimov(model.start.at[0].set(0.0)), 1.3)

@@ -66,6 +66,7 @@ def test_counts_of_a_linear_classifier_are_in_closed_form():
     np.testing.assert_array_less(np.abs(scale * found.shares - expected), 4.5 * error + 1e-9)
 
 
+@pytest.mark.slow
 def test_the_limit_is_that_of_pyhf_for_the_demonstrations_model():
     found = templates(PROBLEM, LINEAR)
     signal, nominal, up, down = (np.array([YIELDS[0], *[YIELDS[1]] * 3])[:, None] * found.shares + FLOOR).tolist()
@@ -88,6 +89,7 @@ def test_the_limit_is_that_of_pyhf_for_the_demonstrations_model():
     np.testing.assert_allclose(same, model.expected_data(order, include_auxdata=False), rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_derivatives_by_edges_bandwidth_and_weights():
     problem = neos_blobs(width=WIDTH, free_bandwidth=True)
     partition = problem.partition(400, 1)

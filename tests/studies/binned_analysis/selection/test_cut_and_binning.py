@@ -147,6 +147,7 @@ def test_a_finite_simulation_adds_its_variance_whatever_the_bins():
     assert gains[0] == pytest.approx(gains[1], abs=0.03)
 
 
+@pytest.mark.slow
 def test_a_search_beats_even_bins_and_is_a_minimum():
     problem = cut_and_binning("uncertainty", bins=3)
     recipe = selection_recipe(problem)
