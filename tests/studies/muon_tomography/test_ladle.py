@@ -128,6 +128,9 @@ def test_impossible_options_are_refused(option):
 
 def test_options_make_the_problem_they_name():
     assert ladle_fill_level(spending="soft").space.size == ladle_fill_level().space.size + 1 == 33
+    free = ladle_fill_level(spending="free")
+    assert free.space.size == 33
+    assert [objective.name for objective in free.objectives] == [each.name for each in ladle_fill_level().objectives]
     names = [figure.name for figure in ladle_fill_level(estimator="poca").figures]
     assert names == ["expected_poca_mse", "poca_mse", "likelihood_mse", "cost"]
     texts = [" ".join(ladle_fill_level(muons=m).physics) for m in ("spectrum", "published")]

@@ -15,7 +15,9 @@ from daedalus.geometry import Element
 from daedalus.geometry.polygons import Disc
 from daedalus.geometry.regions import Region, Shape
 
-SIDES = (("x", "z"), ("x", "y"))  # from the side, and from the top
+TOP = ("x", "y")
+SIDES = (("x", "z"), TOP)  # from the side, and from the top
+SMALLEST = 0.02  # of the picture: elements below that are marked with a dot [1]
 LONGEST = 6.0  # how many times a side may be as long as the other to be drawn to scale [1]
 MOST = 3000  # rows of a history that are drawn
 Points = list[float | None]
@@ -32,7 +34,7 @@ _QUIET: dict[str, Any] = {
 def layout_figure(
     here: Sequence[Element], other: Sequence[Element], name: str, ground: Region | None = None
 ) -> dict[str, Any]:
-    """The elements of a design from the side and from the top, those of another one dashed.
+    """The elements of a design from the side and from the top, on a ground from the top; those of another one dashed.
 
     Args:
         here: the elements.
@@ -44,10 +46,11 @@ def layout_figure(
     within = frame(scene, ghost)
     text, size = length_unit(within)
     data: list[dict[str, Any]] = []
-    for view, plane in enumerate(SIDES):
+    sides = SIDES if ground is None else (TOP,)
+    for view, plane in enumerate(sides):
         axes = {"xaxis": f"x{view + 1 if view else ''}", "yaxis": f"y{view + 1 if view else ''}"}
         numbers = ("xyz".index(plane[0]), "xyz".index(plane[1]))
-        if ground is not None and plane == ("x", "y"):
+        if ground is not None:
             data += [_ground(shape, size, axes) for shape in (ground.boundary, *ground.forbidden)]
         for element in scene.passive:
             fill = passive_colour(element.material)
@@ -57,11 +60,13 @@ def layout_figure(
         ghosts = [element for element in ghost.elements if element.sensitive]
         line = {"color": GREY, "width": 1.2, "dash": "dot"}
         data.append(_boxes(ghosts, numbers, size, axes, line) | {"name": name, "showlegend": view == 0})
+        data += _dots(ghosts, numbers, size, axes, {"color": GREY, "symbol": "circle-open"}, within)
         for number, (group, elements) in enumerate(scene.groups.items()):
             colour = CYCLE[number % len(CYCLE)]
             look = _boxes(elements, numbers, size, axes, {"color": colour, "width": 2}, fill=_pale(colour))
             data.append(look | {"name": group.replace("_", " "), "showlegend": view == 0})
-    return {"data": data, "layout": _layout(within, text, size)}
+            data += _dots(elements, numbers, size, axes, {"color": colour}, within)
+    return {"data": data, "layout": _layout(within, text, size, sides)}
 
 
 def search_figure(history: History, problem_loss: str = "loss") -> dict[str, Any]:
@@ -104,6 +109,21 @@ def _boxes(
     return {"type": "scatter", "mode": "lines", "x": x, "y": y, "line": line, "hoverinfo": "skip", **shade, **axes}
 
 
+def _dots(
+    elements: Sequence[Element], plane: tuple[int, int], size: float, axes: dict[str, str], look: dict[str, Any],
+    within: Frame,
+) -> list[dict[str, Any]]:  # fmt: skip
+    """A dot on every element that would be too small to be seen; no trace where there is none."""
+    across = max(within[axis][1] - within[axis][0] for axis in plane) / size
+    corners = [rectangle(element, plane, size) for element in elements]
+    small = [np.mean(each, 0) for each in corners if np.max(np.ptp(each, axis=0)) < SMALLEST * across]
+    if not small:
+        return []
+    x, y = np.array(small).T.tolist()
+    dots = {"type": "scatter", "mode": "markers", "x": x, "y": y, "marker": {"size": 6, **look}}
+    return [dots | {"hoverinfo": "skip", "showlegend": False, **axes}]
+
+
 def _ground(shape: Shape, size: float, axes: dict[str, str]) -> dict[str, Any]:
     if isinstance(shape, Disc):
         turn = np.linspace(0.0, 2 * np.pi, 73)
@@ -125,18 +145,18 @@ def _ground(shape: Shape, size: float, axes: dict[str, str]) -> dict[str, Any]:
     }
 
 
-def _layout(within: Frame, text: str, size: float) -> dict[str, Any]:
+def _layout(within: Frame, text: str, size: float, sides: Sequence[tuple[str, str]]) -> dict[str, Any]:
     found: dict[str, Any] = {
         "font": _FONT, "margin": {"l": 50, "r": 10, "t": 36, "b": 40}, "height": 360, "plot_bgcolor": "white",
         "legend": {"orientation": "h", "y": 1.02, "x": 0, "yanchor": "bottom"}, "uirevision": "layout",
     }  # fmt: skip
-    for view, (across, up) in enumerate(SIDES):
+    for view, (across, up) in enumerate(sides):
         mark = str(view + 1) if view else ""
         ends = [[end / size for end in within["xyz".index(axis)]] for axis in (across, up)]
         spans = [high - low for low, high in ends]
         scaled = max(spans) <= LONGEST * min(spans)
         note = "" if scaled else ", not to scale"
-        domain = [0.0, 0.44] if view == 0 else [0.56, 1.0]
+        domain = [0.0, 1.0] if len(sides) == 1 else [0.0, 0.44] if view == 0 else [0.56, 1.0]
         found[f"xaxis{mark}"] = {
             "domain": domain, "range": ends[0], "title": {"text": f"{across} [{text}]{note}"}, **_QUIET
         }  # fmt: skip

@@ -14,7 +14,7 @@ Muons = Literal["spectrum", "published"]
 Estimator = Literal["poca", "likelihood", "both"]
 Levels = Literal["uniform", "labels"]
 EdgeForm = Literal["sigmoid", "gaussian"]
-Spending = Literal["fixed", "soft"]
+Spending = Literal["fixed", "soft", "free"]
 
 
 @dataclasses.dataclass(frozen=True)

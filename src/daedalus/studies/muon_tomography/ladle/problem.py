@@ -69,7 +69,8 @@ def ladle_fill_level(
         edges: form of the relaxed panel edges.
         sampled_edges: whether relaxed edges record hits at random or weight them, see
             `daedalus.detectors.panels.Panels`.
-        spending: a fixed budget, or a free one with a soft price.
+        spending: a fixed budget; one that may vary, with a soft price above the fixed one; or one without a price, for
+            fronts of the error against the cost, which bound it.
         energy_loss: mean energy loss in the ladle, of the full spectrum.
         scattering: law of the scattering angle's width.
         segments: correlated draws along a muon's path [1].
@@ -117,7 +118,7 @@ def ladle_recipe(problem: Problem) -> Recipe:
 def _objectives(options: LadleOptions) -> tuple[Objective, ...]:
     names = tuple(EXPECTED_ERRORS) if options.estimator == "both" else (options.estimator,)
     errors = tuple(_expected_error(name) for name in names)
-    if options.spending == "fixed":
+    if options.spending != "soft":
         return errors
     price = Objective(
         "price",
