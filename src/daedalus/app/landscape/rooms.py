@@ -55,9 +55,10 @@ def directions(around: Around, landscape: Landscape) -> Landscape:
 
 
 def confirmed(around: Around, landscape: Landscape) -> Landscape:
-    """The best rows again."""
+    """The best rows again, with as many particles as the search had: a loss with fewer is another one."""
     del landscape
-    found = confirm(around.problem, around.history, k=around.look.best, **around.measured)
+    sizes: dict[str, Any] = around.measured | {"events": around.found.configuration.events}
+    found = confirm(around.problem, around.history, k=around.look.best, **sizes)
     behind, again = found.behind, zip(found.again, found.again_error, strict=True)
     real = zip(found.comparison.mean(), found.comparison.error(), strict=True)
     columns = zip(found.rows, found.claimed, found.claimed_error, again, real, behind.value, behind.error, strict=True)
