@@ -60,12 +60,12 @@ def layout_figure(
         ghosts = [element for element in ghost.elements if element.sensitive]
         line = {"color": GREY, "width": 1.2, "dash": "dot"}
         data.append(_boxes(ghosts, numbers, size, axes, line) | {"name": name, "showlegend": view == 0})
-        data += _dots(ghosts, numbers, size, axes, {"color": GREY, "symbol": "circle-open"}, within)
+        data += _dots(ghosts, numbers, size, axes, {"color": GREY, "symbol": "circle-open"}, within=within)
         for number, (group, elements) in enumerate(scene.groups.items()):
             colour = CYCLE[number % len(CYCLE)]
             look = _boxes(elements, numbers, size, axes, {"color": colour, "width": 2}, fill=_pale(colour))
             data.append(look | {"name": group.replace("_", " "), "showlegend": view == 0})
-            data += _dots(elements, numbers, size, axes, {"color": colour}, within)
+            data += _dots(elements, numbers, size, axes, {"color": colour}, within=within)
     return {"data": data, "layout": _layout(within, text, size, sides)}
 
 
@@ -111,7 +111,7 @@ def _boxes(
 
 def _dots(
     elements: Sequence[Element], plane: tuple[int, int], size: float, axes: dict[str, str], look: dict[str, Any],
-    within: Frame,
+    *, within: Frame,
 ) -> list[dict[str, Any]]:  # fmt: skip
     """A dot on every element that would be too small to be seen; no trace where there is none."""
     across = max(within[axis][1] - within[axis][0] for axis in plane) / size

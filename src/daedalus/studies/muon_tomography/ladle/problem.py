@@ -69,8 +69,7 @@ def ladle_fill_level(
         edges: form of the relaxed panel edges.
         sampled_edges: whether relaxed edges record hits at random or weight them, see
             `daedalus.detectors.panels.Panels`.
-        spending: a fixed budget; one that may vary, with a soft price above the fixed one; or one without a price, for
-            fronts of the error against the cost, which bound it.
+        spending: a fixed budget, or a free one, with a soft price or with none (for fronts, which bound the cost).
         energy_loss: mean energy loss in the ladle, of the full spectrum.
         scattering: law of the scattering angle's width.
         segments: correlated draws along a muon's path [1].
