@@ -1,13 +1,14 @@
 """Ground arrays from three starts in both rungs: where the searches end, and what the layouts by hand are worth.
 
-Run ``python validation/ground_array.py`` from the repository's root (two hours on two cores); it writes
-``validation/ground_array.json``, search by search, and the picture of the layouts on the way,
-``docs/images/ground_array_starts.png``. ``--only`` makes some of the searches, for processes side by side, whose files
-``--found`` takes together. 128 units on the default site begin as a packed ball, a wide random ball and two
-annuli; one search more begins packed with other showers, which tells how much of a difference is chance. Searches in
-the full rung begin there as well, for as many rounds as ``--full-rounds`` says, and where the best search with expected
-information ended. All layouts are then measured, with expected information, on the same fresh showers, many samples of
-them, so that differences are paired.
+Run ``python validation/ground_array.py`` from the repository's root (two hours on two cores, and an hour more for every
+search with fits; ten minutes on a graphics card, with JAX_DEFAULT_MATMUL_PRECISION=highest); it writes
+``validation/ground_array.json``, search by search, and the pictures of the layouts on the way,
+``docs/images/ground_array_starts.png`` and ``ground_array_starts_full.png``. ``--only`` makes some of the searches, for
+processes side by side, whose files ``--found`` takes together. 128 units on the default site begin as a packed ball, a
+wide random ball and two annuli; one search more begins packed with other showers, which tells how much of a difference
+is chance. Searches in the full rung begin there as well, for as many rounds as ``--full-rounds`` says, and where the
+best search with expected information ended. All layouts are then measured, with expected information, on the same fresh
+showers, many samples of them, so that differences are paired; the last ones and those by hand also by fits.
 """
 
 from __future__ import annotations
@@ -36,12 +37,13 @@ from daedalus.studies.ground_array.problem import STEP, array_recipe, site_of, s
 from daedalus.units import km
 
 HERE = Path(__file__).parent
-IMAGE = HERE.parent / "docs" / "images" / "ground_array_starts.png"
+IMAGES = {"fisher": "ground_array_starts.png", "full": "ground_array_starts_full.png"}  # by rung
 UNITS = 128
 STARTS = {"packed": ("packed", 22.1), "random ball": ("random_ball", 180.0), "two annuli": ("two_annuli", 75.0)}
 EPOCHS = (1, 50, 150, 300, 500)  # whose layouts are kept
 OPTIMUM = "fisher: "  # what the names of searches with expected information begin with
 CAREFUL = 10.0  # m a round at first, from the optimum
+FEWER = 2  # how many times fewer showers fits are measured with
 SCORING_SEED = 20261126  # unlike every search's
 
 
@@ -73,7 +75,8 @@ def main() -> None:
             searches[name] = searched(name, searches, arguments)
             write()
     if not arguments.only:
-        picture(searches).savefig(IMAGE, dpi=110)
+        for rung, image in IMAGES.items():
+            picture(searches, rung).savefig(HERE.parent / "docs" / "images" / image, dpi=110)
         report |= compared(searches, arguments)
         write()
 
@@ -85,7 +88,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--compare", action="store_true", help="only what was found, without further searches")
     parser.add_argument("--found", nargs="+", type=Path, default=[], help="files of searches made before")
     parser.add_argument("--rounds", type=int, default=EPOCHS[-1], help="of a search with expected information")
-    parser.add_argument("--full-rounds", type=int, default=60, help="of a search with fits")
+    parser.add_argument("--full-rounds", type=int, default=EPOCHS[-1], help="of a search with fits")
     parser.add_argument("--showers", type=int, default=4000, help="of a round, half of them gamma rays")
     parser.add_argument("--samples", type=int, default=8, help="of fresh showers, for errors")
     parser.add_argument("--fresh", type=int, default=8000, help="showers of a sample")
@@ -118,6 +121,7 @@ def searched(name: str, earlier: dict, arguments: argparse.Namespace) -> dict:
         "rounds": rounds,
         "showers": arguments.showers,
         "seconds": round(seconds, 1),
+        "device": jax.devices()[0].device_kind,
         "bad_rounds": int(np.sum(np.asarray(history["status"]) != "ok")),
         "first_step": CAREFUL if search.begin == "optimum" else STEP,
         "loss": [float(f"{loss:.5g}") for loss in losses],
@@ -142,21 +146,20 @@ def layout_of(found: dict) -> ArrayDesign:
     return ArrayDesign(jnp.asarray(found["x"]), jnp.asarray(found["y"]))
 
 
-def picture(searches: dict) -> Figure:
-    """The layouts on the way, a row for every start of the searches with expected information."""
+def picture(searches: dict, rung: str) -> Figure:
+    """The layouts on the way, a row for every start of the searches in a rung."""
     site = site_of(swgo_flux(UNITS)).region
     figure = Figure(figsize=(11.0, 7.2), layout="constrained")
     rows = figure.subplots(len(STARTS), len(EPOCHS), sharex=True, sharey=True)
     for row, start in zip(rows, STARTS, strict=True):
-        found = searches[f"{OPTIMUM}{start}"]
+        found = searches[f"{rung}: {start}"]
         row[0].set_ylabel(f"{start}\nnorth [km]")
         for axes, epoch, layout in zip(row, found["epochs"], found["layouts"], strict=True):
             draw_ground(axes, site, size=km)
             axes.scatter(*(np.asarray(layout[axis]) / km for axis in ("x", "y")), s=3.0, color=VERMILION, linewidths=0)
             axes.set_aspect("equal")
             axes.autoscale_view()
-            if start == next(iter(STARTS)):
-                axes.set_title(f"round {epoch}")
+            axes.set_title(f"round {epoch}" if start == next(iter(STARTS)) else "")
     for axes in rows[-1]:
         axes.set_xlabel("east [km]")
     return figure
@@ -179,6 +182,7 @@ def compared(searches: dict, arguments: argparse.Namespace) -> dict:
     return {
         "best": best,
         "figures": {name: averaged(each) for name, each in samples.items()},
+        "by_fits": by_fits(ends | {name: layouts[name] for name in layouts if name.startswith("by hand")}, arguments),
         "over_best": ratios(samples, last(best)),
         "over_multi": ratios(samples, last("multi")),
         "shapes": {name: shape(layouts[name], problem) for name in layouts},
@@ -186,7 +190,16 @@ def compared(searches: dict, arguments: argparse.Namespace) -> dict:
         "between": between(multi, ends[best], {name: fisher[name] for name in fisher if name != best}, arguments),
         "device": jax.devices()[0].device_kind,
         "samples": [arguments.samples, arguments.fresh],
+        "samples_by_fits": [arguments.samples, arguments.fresh // FEWER],
     }
+
+
+def by_fits(layouts: dict[str, ArrayDesign], arguments: argparse.Namespace) -> dict[str, dict[str, list[float]]]:
+    """The flux error of layouts as fits to counts find it, and over that of the best one, on the same showers."""
+    problem, sizes = swgo_flux(UNITS, rung="full"), (arguments.samples, arguments.fresh // FEWER)
+    errors = {name: measured(problem, each, *sizes)["gamma_flux_error"] for name, each in layouts.items()}
+    best = min(errors.values(), key=np.mean)
+    return {name: averaged({"gamma_flux_error": each, "over_best": each / best}) for name, each in errors.items()}
 
 
 def measured(problem: Problem, design: ArrayDesign, samples: int, showers: int) -> dict[str, np.ndarray]:

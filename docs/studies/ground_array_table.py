@@ -29,19 +29,14 @@ SHAPES = {
 
 def searches(found: dict) -> str:
     """Where the searches with expected information end, and how alike the ends are."""
-    fisher = {name: each for name, each in found["searches"].items() if name.startswith("fisher")}
-    epochs = next(iter(fisher.values()))["epochs"]
-    course = [[title(name), *(percent(found, f"{name}, {epoch}") for epoch in epochs)] for name in fisher]
-    ends = {name: f"{name}, {epochs[-1]}" for name in fisher}
-    shapes = [
-        [label, *(f"{found['shapes'][end][key]:.{digits}f}" for end in ends.values())]
-        for key, (label, digits) in SHAPES.items()
-    ]
+    names = of_rung(found, "fisher")
+    epochs = found["searches"][names[0]]["epochs"]
+    course = [[title(name), *(percent(found, f"{name}, {epoch}") for epoch in epochs)] for name in names]
     best = found["best"]
-    others = [name for name in fisher if name != best]
+    others = [name for name in names if name != best]
     rows = [
         [title(name), cell(*pair), cell(*found["between"][name]), f"{found['apart'][best][name]:.0f}"]
-        for name, pair in ((name, found["over_best"][ends[name]]["gamma_flux_error"]) for name in others)
+        for name, pair in ((name, found["over_best"][end(found, name)]["gamma_flux_error"]) for name in others)
     ]
     samples, showers = found["samples"]
     return "\n".join(
@@ -51,7 +46,7 @@ def searches(found: dict) -> str:
             *table(["from", *map(str, epochs)], course),
             "The ends:",
             "",
-            *table(["", *map(title, fisher)], shapes),
+            *ends(found, names),
             f"Against the best end (from {title(best)}), on the same showers: the flux error, that half way between",
             "the two, units paired so that they are nearest, and how far the pairs are apart (root mean square):",
             "",
@@ -61,24 +56,53 @@ def searches(found: dict) -> str:
 
 
 def full(found: dict) -> str:
-    """Where the searches with fits come to, by their own rounds, each of fresh showers, and by expected information."""
-    rows = []
-    for name, each in found["searches"].items():
-        if name.startswith("full"):
-            ends = [statistics.mean(part) for part in (each["loss"][:LAST], each["loss"][-LAST:])]
-            errors = [statistics.stdev(part) / LAST**0.5 for part in (each["loss"][:LAST], each["loss"][-LAST:])]
-            own = [cell(SCALE * end, SCALE * error) for end, error in zip(ends, errors, strict=True)]
-            expected = [percent(found, f"{name}, {epoch}") for epoch in (1, each["rounds"])]
-            rows.append([title(name), str(each["rounds"]), f"{each['seconds'] / 60:.0f}", *own, *expected])
-    head = ["from", "rounds", "min", f"fits: first {LAST} rounds", f"last {LAST}", "expected: first layout", "last"]
+    """Where the searches with fits come to, by their own rounds, by fresh showers and by expected information."""
+    names, rows = of_rung(found, "full"), []
+    for name in names:
+        each = found["searches"][name]
+        parts = each["loss"][:LAST], each["loss"][-LAST:]
+        own = [cell(SCALE * statistics.mean(part), SCALE * statistics.stdev(part) / LAST**0.5) for part in parts]
+        expected = [percent(found, f"{name}, {epoch}") for epoch in (1, each["rounds"])]
+        rows.append([title(name), str(each["rounds"]), *own, *expected])
+    head = ["from", "rounds", f"fits: first {LAST} rounds", f"last {LAST}", "expected: first layout", "last"]
+    by_fits = sorted(found["by_fits"].items(), key=lambda pair: pair[1]["gamma_flux_error"])
+    fresh = [[name, percent(found, name, "by_fits"), cell(*each["over_best"])] for name, each in by_fits]
+    samples, showers = found["samples_by_fits"]
     return "\n".join(
-        ["Flux error [%] by fits in the search's own rounds, and by expected information:", "", *table(head, rows)]
+        [
+            "Flux error [%] by fits in the search's own rounds, and by expected information:",
+            "",
+            *table(head, rows),
+            f"Ends of searches and layouts by hand, by fits to {samples} fresh samples of {showers} showers:",
+            "",
+            *table(["layout", "flux error [%]", "over the best"], fresh),
+            "The ends of the searches with fits:",
+            "",
+            *ends(found, names),
+        ]
     )
+
+
+def ends(found: dict, names: list[str]) -> list[str]:
+    """What the last layouts of searches look like."""
+    shapes = [found["shapes"][end(found, name)] for name in names]
+    rows = [[label, *(f"{each[key]:.{digits}f}" for each in shapes)] for key, (label, digits) in SHAPES.items()]
+    return table(["", *map(title, names)], rows)
+
+
+def of_rung(found: dict, rung: str) -> list[str]:
+    """The names of the searches in a rung."""
+    return [name for name in found["searches"] if name.startswith(rung)]
+
+
+def end(found: dict, name: str) -> str:
+    """The name of a search's last layout."""
+    return f"{name}, {found['searches'][name]['epochs'][-1]}"
 
 
 def hands(found: dict) -> str:
     """All terms of layouts by hand and of searches."""
-    best, multi = (f"{name}, {found['searches'][name]['epochs'][-1]}" for name in (found["best"], "multi"))
+    best, multi = (end(found, name) for name in (found["best"], "multi"))
     rows, figures = [], found["figures"]
     names = [name for name in figures if name.startswith("by hand")]
     for name in [*names, best, multi]:

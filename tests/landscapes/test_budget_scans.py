@@ -13,6 +13,7 @@ from daedalus.landscapes import (
     Comparison,
     Front,
     LandscapeError,
+    affordable,
     aims,
     budget_scan,
     knee,
@@ -24,6 +25,7 @@ from daedalus.landscapes import (
 from daedalus.optimisers import optimiser
 from daedalus.search import optimise
 from daedalus.studies.test_functions.front import zdt1
+from daedalus.units import cm
 from landscapes.trials import sizes, task
 
 KEY = jax.random.key(8)
@@ -72,8 +74,24 @@ def test_a_budget_scan_finds_the_known_front():
     assert len(found.histories) == 3
     near_the_front(found, 0.02)
     assert len(found.front) == 3
-    start = float(found.histories[1]["cost"][0])  # warm: the second search begins where the first one ended
-    assert start == pytest.approx(found.points.values[0, 1])
+    assert float(found.histories[1]["cost"][0]) == pytest.approx(3.0, rel=1e-3)  # warm, and within its budget
+    assert float(found.histories[1]["blur"][0]) < 1.05 * 9.0 / 3.0
+
+
+def test_a_design_is_made_affordable_by_least_moves_unless_events_decide_its_cost():
+    moved = affordable(task(), "cost", 3.0, sizes(2.0, 2.5))
+    assert np.asarray(moved.x) / cm == pytest.approx([1.25, 1.75], rel=1e-4)  # both by as much
+    kept = sizes(1.0, 1.5)
+    assert np.asarray(affordable(task(), "cost", 3.0, kept).x) == pytest.approx(np.asarray(kept.x), rel=1e-12)
+    assert affordable(task(), "blur", 1e-3, kept) is kept
+
+
+def test_a_design_that_is_better_and_cheaper_is_the_best_within_larger_budgets_too():
+    how = optimiser("adam", step_share=0.03)
+    found = budget_scan(SMALL, "cost", [2.0, 50.0], how, key=KEY, rounds=2, performance="blur", keys=4)
+    blur, cost = found.points.values.T
+    assert np.all(np.diff(blur) <= 0)
+    assert np.all(cost <= 50.0)
 
 
 @pytest.mark.slow

@@ -111,7 +111,7 @@ class Look:
     rounds: int | None = None
     """Of the search within each budget; those of the run by default."""
     passes: Literal[1, 2] = 1
-    """2: also from the largest budget down, and of both designs the better one."""
+    """2: also from the least budget up again."""
     only: tuple[Part, ...] = ()
     """Look at these parts, and keep what an earlier call has left of the others."""
 

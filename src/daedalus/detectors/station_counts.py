@@ -46,7 +46,7 @@ class StationCounts(Stage):
         """The events with their `StationSignals`."""
         showers = events[Showers].parameters
         units = self.stations.places.shape[0]
-        mean = lambda shower, primary: self.stations.expected(shower, self.model)[primary]
+        mean = lambda shower, primary: self.stations.expected(shower, self.model, primary)
         expected = jax.vmap(mean, out_axes=-1)(showers, events[Showers].primary)
         draw = lambda random, lane: random(key, events.index, 2 * units, lane=lane).reshape(2, units, -1)
         counts = poisson_quantile(draw(uniforms, 0), expected)

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from daedalus.physics.air_showers import ShowerModel
+from daedalus.physics.air_showers import Primary, ShowerModel
 from daedalus.physics.shower_signals import expected_counts
 from daedalus.units import m, ns
 
@@ -40,15 +40,18 @@ class Stations(eqx.Module):
         """What a unit counts of either secondary without a shower [1]."""
         return self.area * self.window * np.asarray(self.background)
 
-    def expected(self, shower: Float[Array, "param"], model: ShowerModel) -> Float[Array, "primary secondary unit"]:
-        """The expected counts of every unit under either primary [1]; see `expected_counts`.
+    def expected(
+        self, shower: Float[Array, "param"], model: ShowerModel, primary: Primary | None = None
+    ) -> Float[Array, "*primary secondary unit"]:
+        """The expected counts of every unit under either primary, or under one [1]; see `expected_counts`.
 
         Args:
             shower: the parameters of `daedalus.physics.shower_signals`.
             model: lateral profiles.
+            primary: the only one; both by default.
         """
         background = jnp.asarray(self.background_counts, shower.dtype)
-        return expected_counts(shower, self.places, model, self.area, background)
+        return expected_counts(shower, self.places, model, self.area, background, primary=primary)
 
 
 def stations_of_tanks(places: Float[Array, "unit 2"], tanks: int = TANKS, radius: float = TANK_RADIUS) -> Stations:

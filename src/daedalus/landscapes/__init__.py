@@ -2,7 +2,8 @@
 
 from daedalus.landscapes.allowance import Allowance
 from daedalus.landscapes.basins import Basin, Basins, basins
-from daedalus.landscapes.budget_scans import BudgetScan, budget_scan, within_budget
+from daedalus.landscapes.budget_scans import BudgetScan, budget_scan
+from daedalus.landscapes.budgets import affordable, within_budget
 from daedalus.landscapes.chains import mala_samples, nuts_samples
 from daedalus.landscapes.comparison import Comparison, Differences, compare, compare_runs, compare_tasks
 from daedalus.landscapes.confirmation import Confirmation, best_rows, confirm
@@ -62,6 +63,7 @@ __all__ = [
     "Sensitivities",
     "Soundings",
     "Surface",
+    "affordable",
     "aims",
     "analytic",
     "basins",

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import jax
 import numpy as np
-from jaxtyping import Array, Key
+from jaxtyping import Array, Float, Key
 
-from daedalus.core import Constraint, Design, History, Metric, Objective, Optimiser, Problem
+from daedalus.core import Design, History, Optimiser, Problem
 from daedalus.errors import RunError
+from daedalus.landscapes.budgets import affordable, within_budget
 from daedalus.landscapes.comparison import KEYS, LOSS, compare
 from daedalus.landscapes.errors import LandscapeError
 from daedalus.landscapes.fronts import non_dominated
 from daedalus.landscapes.trade_offs import Front, aims
+from daedalus.optimisers.schedules import Latter, Schedule
 from daedalus.search import optimise
-from daedalus.units import unit as unit_value
+
+_CHOICE = 2**20  # number of the events that the best designs are chosen by, beyond those of all searches
+_LATER = 0.6  # share of the optimiser's schedules that searches after the first leave out [1]
+_ROUNDING = 1e-3  # of a budget that a cost may be beyond it, by rounding or where events decide it [1]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -26,62 +31,13 @@ class BudgetScan:
 
     budgets: tuple[float, ...]  # of which a search found a design, ascending [unit of the cost]
     missed: tuple[float, ...]  # within which no search found a feasible design [unit of the cost]
-    points: Front  # one point per budget: performance and cost
+    points: Front  # one point per budget: performance and cost; a design may be the best within several
     histories: tuple[History, ...]  # of all searches, in their order
 
     @property
     def front(self) -> Front:
         """The points without those that are certainly beaten: a budget nobody can use, or a search that failed."""
         return self.points.taken(non_dominated(self.points.values * self.points.directions, self.points.errors))
-
-
-def within_budget(
-    problem: Problem, cost: str, budget: float, *, performance: str = LOSS, scale: float | None = None
-) -> Problem:
-    """The problem to improve the performance at a cost of at most a budget, as a measured constraint on the cost.
-
-    Methods of descent press it by their augmented Lagrangian, the others put it first; see
-    `daedalus.optimisers.augmented_lagrangian`.
-
-    Args:
-        problem: the task.
-        cost: an objective, metric or constraint by name.
-        budget: what it may be at most [its unit].
-        performance: the only objective that is left, by name; by default all but the cost.
-        scale: excess of the cost that matters [its unit]; that of the cost by default, or a tenth of the budget.
-
-    Raises:
-        LandscapeError: no such figure, or no objective beside the cost.
-    """
-    known = {figure.name: figure for figure in problem.figures}
-    left = tuple(o for o in problem.objectives if o.name != cost and performance in (LOSS, o.name))
-    if cost not in known or not left:
-        raise LandscapeError(
-            f"{performance!r} within a budget of {cost!r} of {problem.name!r}; expected an objective and another "
-            f"figure among {', '.join(known)}."
-        )
-    figure = known[cost]
-    unit = unit_value(figure.unit)
-    if isinstance(figure, Constraint) and figure.known:
-        raise LandscapeError(f"{cost!r} is a known constraint; expected a measured one. Give the cost as a metric.")
-    own = 0.1 * abs(budget) * unit or unit if isinstance(figure, Metric) else figure.scale
-    bound = Constraint(
-        cost,
-        figure.function,
-        lower=figure.lower if isinstance(figure, Constraint) else -float("inf"),
-        upper=budget * unit,
-        unit=figure.unit,
-        scale=own if scale is None else scale * unit,
-        doc=figure.doc,
-    )
-    dropped = [o for o in problem.objectives if o.name != cost and o not in left]
-    others = tuple(m for m in problem.metrics if m.name != cost)
-    return dataclasses.replace(
-        problem,
-        objectives=left,
-        constraints=(*(c for c in problem.constraints if c.name != cost), bound),
-        metrics=(*others, *map(_as_metric, dropped)),
-    )
 
 
 def budget_scan(
@@ -100,10 +56,12 @@ def budget_scan(
     scenarios: int | None = None,
     scoring_scenarios: int | None = None,
 ) -> BudgetScan:
-    """The best performance within each budget: searches from the least budget up, each from the last one's design.
+    """The best performance within each budget: searches from the largest budget down, each from the last one's design.
 
-    A design stays within every larger budget, so that each search starts at a feasible one. Every search is compiled
-    anew, which for a problem of seconds per compilation is most of the price of a short one.
+    That design is first made to cost no more than the next budget, where its cost can be told without events
+    (`affordable`). A search that begins at an optimum needs no large steps, and no softened apparatus: it follows the
+    last part of the optimiser's schedules. Of all designs found, whatever their search, the best one within each
+    budget is taken, by events of their own; then these are measured with other ones. Every search is compiled anew.
 
     Args:
         problem: the task.
@@ -112,9 +70,9 @@ def budget_scan(
         optimiser: the method; it must handle constraints.
         key: decides all random numbers; the points are measured with events that no search has seen.
         rounds: of each search [1].
-        performance: the only objective that is improved, by name; by default all but the cost, as their loss.
+        performance: the only objective that is improved; by default all but the cost, as their loss.
         scale: excess of the cost that matters [its unit]; the mean distance of budgets where the cost has none.
-        passes: 2: also from the largest budget down, and of both designs the better one [1].
+        passes: 2: also from the least budget up again [1].
         keys: sets of events of the final measurement [1].
         events: per scenario [1]; the problem's own number by default.
         scenarios: of the searches' evaluations [1].
@@ -130,43 +88,63 @@ def budget_scan(
     if scale is None and cost in [metric.name for metric in problem.metrics]:
         scale = float(np.mean(np.diff(steps)))
     tasks = [within_budget(problem, cost, float(b), performance=performance, scale=scale) for b in steps]
-    order = [*range(len(steps)), *reversed(range(len(steps) - 1))][: len(steps) * passes]
-    search = partial(optimise, optimiser=optimiser, rounds=rounds, events=events, scenarios=scenarios)
-    found, histories = _searched(tasks, order, search, key)
-    if not found:
-        raise LandscapeError(f"no search met its budget of {cost}, up to {steps[-1]:g}; expected larger ones.")
+    search = partial(optimise, rounds=rounds, events=events, scenarios=scenarios)
+    scan = _Scan(tasks, steps, partial(affordable, problem, cost), search, (optimiser, _later(optimiser)))
+    found, histories = scan(passes, key)
     designs = {f"{steps[step]:g}, search {number}": design for number, (step, design) in enumerate(found)}
     wanted = aims(tasks[-1], (performance, cost))
-    measured = compare(tasks[-1], designs, key=key, keys=keys, events=events, scenarios=scoring_scenarios)
-    whole = Front(wanted, measured, tuple(designs.values()))
-    best = _best(np.array([step for step, _ in found]), whole.values[:, 0] * wanted[0].direction)
-    met, missed = steps[list(best)], np.delete(steps, list(best))
-    return BudgetScan(tuple(met.tolist()), tuple(missed.tolist()), whole.taken(np.array([*best.values()])), histories)
+    how = {"keys": keys, "events": events, "scenarios": scoring_scenarios}
+    measure = lambda some, key: Front(wanted, compare(tasks[-1], some, key=key, **how), tuple(some.values()))
+    best = _best(measure(designs, jax.random.fold_in(key, _CHOICE)), steps) if designs else {}
+    if not best:
+        raise LandscapeError(f"no search met its budget of {cost}, up to {steps[-1]:g}; expected larger ones.")
+    points = _again([list(designs)[number] for number in best.values()], designs, partial(measure, key=key))
+    return BudgetScan(
+        tuple(steps[list(best)].tolist()), tuple(np.delete(steps, list(best)).tolist()), points, histories
+    )
 
 
-def _searched(
-    tasks: Sequence[Problem], order: Sequence[int], search: Callable[..., History], key: Array
-) -> tuple[list[tuple[int, Design]], tuple[History, ...]]:
-    """The designs found for the tasks in an order, each with the task's number, and the histories of all searches."""
-    begin, found, histories = tasks[0].start, list[tuple[int, Design]](), list[History]()
-    for number, step in enumerate(order):
-        task = dataclasses.replace(tasks[step], start=begin)
-        history = search(task, key=jax.random.fold_in(key, number))
-        histories.append(history)
-        try:
-            begin = history.design(task, history.best_row())
-        except RunError:  # nothing feasible: the next search starts where this one did
-            continue
-        found.append((step, begin))
-    return found, tuple(histories)
+@dataclasses.dataclass(frozen=True)
+class _Scan:
+    """Searches within budgets, one after the other."""
+
+    tasks: Sequence[Problem]  # one per budget
+    budgets: Float[np.ndarray, "budget"]  # ascending [unit of the cost]
+    move: Callable[[float, Design], Design]  # a design made to cost no more than a budget
+    search: Callable[..., History]
+    methods: tuple[Optimiser, Optimiser]  # until a design is found, and then
+
+    def __call__(self, passes: int, key: Array) -> tuple[list[tuple[int, Design]], tuple[History, ...]]:
+        """The designs found, each with the number of its budget, and the histories of all searches."""
+        down = [*reversed(range(len(self.tasks)))]
+        order = [*down, *range(1, len(down))][: len(down) * passes]
+        begin, found, histories = self.tasks[0].start, list[tuple[int, Design]](), list[History]()
+        for number, step in enumerate(order):
+            start = self.move(float(self.budgets[step]), begin)
+            task = dataclasses.replace(self.tasks[step], start=start)
+            histories.append(self.search(task, self.methods[bool(found)], key=jax.random.fold_in(key, number)))
+            try:
+                begin = histories[-1].design(task, histories[-1].best_row())
+            except RunError:  # nothing feasible: the next search starts where this one did
+                continue
+            found.append((step, begin))
+        return found, tuple(histories)
 
 
-def _best(steps: np.ndarray, scores: np.ndarray) -> dict[int, int]:
-    """The number of the least score of every step that has one, in the order of steps."""
-    return {
-        int(step): int(np.flatnonzero(steps == step)[np.argmin(scores[steps == step])]) for step in np.unique(steps)
-    }
+def _later(optimiser: Optimiser) -> Optimiser:
+    """The optimiser with the last part of its schedules."""
+    scheduled = lambda leaf: isinstance(leaf, Schedule)
+    return jax.tree.map(lambda leaf: Latter(leaf, _LATER) if scheduled(leaf) else leaf, optimiser, is_leaf=scheduled)
 
 
-def _as_metric(objective: Objective) -> Metric:
-    return Metric(objective.name, objective.function, objective.unit, objective.doc)
+def _again(labels: Sequence[str], designs: Mapping[str, Design], measure: Callable[..., Front]) -> Front:
+    """Designs measured, a point for every label; each of them once."""
+    chosen = {label: designs[label] for label in dict.fromkeys(labels)}
+    return measure(chosen).taken(np.array([list(chosen).index(label) for label in labels]))
+
+
+def _best(measured: Front, steps: Float[np.ndarray, "budget"]) -> dict[int, int]:
+    """The number of the best design within every budget that affords one, in the order of budgets."""
+    score, cost = measured.values[:, 0] * measured.directions[0], measured.values[:, 1]
+    within = [np.flatnonzero(cost <= budget + _ROUNDING * abs(budget)) for budget in steps]
+    return {step: int(some[np.argmin(score[some])]) for step, some in enumerate(within) if some.size}

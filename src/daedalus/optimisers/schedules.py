@@ -66,6 +66,17 @@ class OneCycle(Schedule):
         return jnp.where(done < self.peak, rise, fall)
 
 
+class Latter(Schedule):
+    """The last part of another schedule, from a share of its rounds on, spread over all rounds."""
+
+    whole: Schedule
+    begin: float = 0.5
+
+    def __call__(self, done: Float[Array, ""]) -> Float[Array, ""]:
+        """The factor at a share of the rounds."""
+        return self.whole(self.begin + (1.0 - self.begin) * done)
+
+
 class WarmUp(Schedule):
     """A straight rise over the first ``share`` of the rounds, multiplied onto another schedule."""
 

@@ -19,7 +19,7 @@ import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 from daedalus.errors import ValidityWarning
 from daedalus.units import GeV, deg, m
@@ -38,13 +38,18 @@ NearVertical = Literal["smooth", "published"]
 
 
 class Profile(Protocol):
-    """The lateral profile of a shower of given energy and zenith angle, under either hypothesis of its primary."""
+    """The lateral profile of a shower of given energy and zenith angle, under both hypotheses, or one."""
 
-    def log_density(self, distance: Float[Array, "*shape"]) -> Float[Array, "primary secondary *shape"]:
+    def log_density(self, distance: Float[Array, "*shape"]) -> Float[Array, "*primary secondary *shape"]:
         """Ln of the particles per area perpendicular to the axis [ln 1/m2] at a distance from it [m]."""
         ...
 
+    def of(self, primary: Primary) -> Profile:
+        """The profile under one hypothesis, without the axis of primaries."""
+        ...
 
+
+Primary = int | Int[Array, ""]  # a number of `PRIMARIES`
 ShowerModel = Callable[[Float[Array, ""], Float[Array, ""]], Profile]  # of energy [GeV] and zenith angle [rad]
 
 
@@ -57,11 +62,15 @@ class LateralProfile(eqx.Module):
         p2: power of the distance [1].
     """
 
-    p0: Float[Array, "primary secondary"]
-    p1: Float[Array, "primary secondary"]
-    p2: Float[Array, "primary secondary"]
+    p0: Float[Array, "*primary secondary"]
+    p1: Float[Array, "*primary secondary"]
+    p2: Float[Array, "*primary secondary"]
 
-    def log_density(self, distance: Float[Array, "*shape"]) -> Float[Array, "primary secondary *shape"]:
+    def of(self, primary: Primary) -> LateralProfile:
+        """The profile under one hypothesis, without the axis of primaries."""
+        return LateralProfile(self.p0[primary], self.p1[primary], self.p2[primary])
+
+    def log_density(self, distance: Float[Array, "*shape"]) -> Float[Array, "*primary secondary *shape"]:
         """Ln of the particles per area perpendicular to the axis [ln 1/m2].
 
         The derivative is exact; with respect to the distance it is zero nearer than `LEAST_DISTANCE`.
@@ -73,7 +82,7 @@ class LateralProfile(eqx.Module):
         p0, p1, p2 = (p.reshape(*p.shape, *(1,) * distance.ndim) for p in (self.p0, self.p1, self.p2))
         return jnp.log(p0) - p1 * jnp.exp(p2 * reach)
 
-    def density(self, distance: Float[Array, "*shape"]) -> Float[Array, "primary secondary *shape"]:
+    def density(self, distance: Float[Array, "*shape"]) -> Float[Array, "*primary secondary *shape"]:
         """Particles per area perpendicular to the axis [1/m2]; see `log_density`.
 
         Args:

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 from jax.scipy.special import gammaln
 from jaxtyping import Array, Float
 
-from daedalus.physics.air_showers import LARGEST_ZENITH, LEAST_DISTANCE, warn_outside
+from daedalus.physics.air_showers import LARGEST_ZENITH, LEAST_DISTANCE, Primary, warn_outside
 from daedalus.units import GeV, m
 
 Number = Float[Array, ""] | float
@@ -193,12 +193,16 @@ class NkgProfile(eqx.Module):
         radius: the Moliere radius [m].
     """
 
-    log_electrons: Float[Array, "primary"]
-    age: Float[Array, "primary"]
-    log_muons: Float[Array, "primary"]
+    log_electrons: Float[Array, "*primary"]
+    age: Float[Array, "*primary"]
+    log_muons: Float[Array, "*primary"]
     radius: Float[Array, ""]
 
-    def log_density(self, distance: Float[Array, "*shape"]) -> Float[Array, "primary secondary *shape"]:
+    def of(self, primary: Primary) -> NkgProfile:
+        """The profile under one hypothesis, without the axis of primaries."""
+        return NkgProfile(self.log_electrons[primary], self.age[primary], self.log_muons[primary], self.radius)
+
+    def log_density(self, distance: Float[Array, "*shape"]) -> Float[Array, "*primary secondary *shape"]:
         """Ln of the particles per area perpendicular to the axis [ln 1/m2].
 
         The derivative is exact; with respect to the distance it is zero nearer than 2 m, where the density is held.
@@ -208,10 +212,11 @@ class NkgProfile(eqx.Module):
         """
         reach = jnp.where(distance > LEAST_DISTANCE, distance, LEAST_DISTANCE)
         electrons, age, muons = (
-            values.reshape(-1, *(1,) * distance.ndim) for values in (self.log_electrons, self.age, self.log_muons)
+            values.reshape(*values.shape, *(1,) * distance.ndim)
+            for values in (self.log_electrons, self.age, self.log_muons)
         )
-        near = electrons + log_electron_spread(reach[None], age, self.radius)
-        return jnp.stack([near, muons + log_muon_spread(reach)], axis=1)
+        near = electrons + log_electron_spread(reach, age, self.radius)
+        return jnp.stack([near, muons + log_muon_spread(reach)], axis=self.age.ndim)
 
 
 def nkg_profile(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from daedalus.physics.air_showers import ShowerModel
+from daedalus.physics.air_showers import Primary, ShowerModel
 from daedalus.physics.constants import SPEED_OF_LIGHT
 
 PARAMETERS = ("x", "y", "log_energy", "ux", "uy", "time")
@@ -29,8 +29,10 @@ def expected_counts(
     model: ShowerModel,
     area: float | Float[Array, ""],
     background: Float[Array, "secondary"],
-) -> Float[Array, "primary secondary unit"]:
-    """The expected counts of every unit if the primary were a gamma ray, or a proton [1].
+    *,
+    primary: Primary | None = None,
+) -> Float[Array, "*primary secondary unit"]:
+    """The expected counts of every unit if the primary were a gamma ray, and a proton, or under one hypothesis [1].
 
     lambda = A rho(E, zenith, R) cos(zenith) + B: the density is that perpendicular to the axis. Source: T. Dorigo and
     others, SWGOLO, version 148 (public code). Exact derivative in everything.
@@ -41,9 +43,11 @@ def expected_counts(
         model: lateral profiles.
         area: of a unit [m2].
         background: counts without a shower [1].
+        primary: the only hypothesis, at half the price; both by default.
     """
     zenith = zenith_angle(shower)
-    log_density = model(jnp.exp(shower[2]), zenith).log_density(axis_distance(shower, places))
+    profile = model(jnp.exp(shower[2]), zenith)
+    log_density = (profile if primary is None else profile.of(primary)).log_density(axis_distance(shower, places))
     return jnp.exp(log_density) * (area * jnp.cos(zenith)) + background[:, None]
 
 

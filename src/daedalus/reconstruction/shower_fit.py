@@ -71,7 +71,7 @@ class ShowerFit(Stage):
         right = jnp.where(primary == 0, found[0][0], found[1][0])
         information = fits[0].information(own.counts[primary], own.slopes[primary], own.times, own.counts[primary])
         covariance = equilibrated_solve(information, jnp.eye(len(STEPS), dtype=flat.dtype))
-        true = self.stations.expected(shower, self.model)[primary]
+        true = self.stations.expected(shower, self.model, primary)
         converged = (found[0][1] < self.tolerance) & (found[1][1] < self.tolerance)
         return ShowerEstimates(
             detected=trigger_probability(true.reshape(-1), self.stations.tanks, self.least),
@@ -94,7 +94,7 @@ class ShowerLikelihood(eqx.Module):
 
     def __call__(self, shower: Float[Array, "param"]) -> Float[Array, ""]:
         """Ln L, without the terms that no parameter enters [1]."""
-        expected = self.stations.expected(shower, self.model)[self.primary]
+        expected = self.stations.expected(shower, self.model, self.primary)
         unlikely = (shower - jnp.asarray(MIDDLE, shower.dtype)) / jnp.asarray(RANGES, shower.dtype)
         poisson = jnp.sum(self.counts * jnp.log(expected) - expected)
         timed = jnp.sum(jnp.where(self.counts > 0, self._times(shower, self._log_strange(expected))[0], 0.0))
@@ -147,15 +147,15 @@ class ShowerLikelihood(eqx.Module):
 
     def _step(self, place: Array, damping: Array) -> tuple[Array, Array]:
         """The next damped step [parameters], and the gain that an undamped one promises [1]."""
-        both = hypotheses(place, self.stations, self.model)
-        expected, slopes = both.counts[self.primary], both.slopes[self.primary]
+        told = hypotheses(place, self.stations, self.model, self.primary)
+        expected, slopes = told.counts, told.slopes
         log_strange = self._log_strange(expected)
         log_ratio = self._times(place, log_strange)[1]
         belongs = -jnp.expm1(log_strange) * jnp.exp(log_ratio)  # the chance that a time is the front's, now it is known
         surer = (self.counts * jnp.expm1(log_ratio)).reshape(-1)  # by which counts look more like a shower's
-        slope = slopes @ (self.counts.reshape(-1) - expected + surer) + self._pull(place, both.times, belongs)
+        slope = slopes @ (self.counts.reshape(-1) - expected + surer) + self._pull(place, told.times, belongs)
         free = jnp.ones_like(slope).at[2].set(1.0 - _at_an_end(place[2], slope[2]))
-        matrix = self.information(expected, slopes, both.times, expected) * free[:, None] * free + jnp.diag(1.0 - free)
+        matrix = self.information(expected, slopes, told.times, expected) * free[:, None] * free + jnp.diag(1.0 - free)
         right = (free * slope)[:, None]
         damped = equilibrated_solve(matrix + damping * jnp.diag(jnp.diagonal(matrix)), right)[:, 0]
         gain = 0.5 * jnp.sum(right * equilibrated_solve(matrix, right))
@@ -166,15 +166,15 @@ class ShowerLikelihood(eqx.Module):
 
         Near a core counts are steep and the likelihood has many peaks; so blurred it has hardly more than one.
         """
-        both = hypotheses(place, self.stations, self.model)
-        expected, slopes = both.counts[self.primary], both.slopes[self.primary]
+        told = hypotheses(place, self.stations, self.model, self.primary)
+        expected, slopes = told.counts, told.slopes
         counts, steps = self.counts.reshape(-1), jnp.asarray(STEPS, place.dtype)
         size = jnp.maximum(counts, expected)
         weight = size / (1.0 + doubt**2 * size)
         apart = jnp.log((counts + 0.5) / (expected + 0.5))
         share = -jnp.expm1(self._log_strange(expected))
-        slope = slopes @ (weight * apart) + self._pull(place, both.times, share)
-        matrix = self.information(weight, slopes, both.times, expected)
+        slope = slopes @ (weight * apart) + self._pull(place, told.times, share)
+        matrix = self.information(weight, slopes, told.times, expected)
         most = jnp.asarray(FARTHEST, place.dtype)
         return self._at_origin(place, jnp.clip(steps * equilibrated_solve(matrix, slope[:, None])[:, 0], -most, most))
 
@@ -233,7 +233,7 @@ class ShowerLikelihood(eqx.Module):
         """The parameters with the energy that makes as many particles as were counted."""
         energies = jnp.asarray(_ENERGIES, place.dtype)
         at = lambda energy: place.at[2].set(energy)
-        expected = lambda energy: jnp.sum(self.stations.expected(at(energy), self.model)[self.primary])
+        expected = lambda energy: jnp.sum(self.stations.expected(at(energy), self.model, self.primary))
         total = jnp.log(jnp.maximum(jnp.sum(self.counts), 1.0))
         return at(jnp.interp(total, jnp.log(jax.vmap(expected)(energies)), energies))
 

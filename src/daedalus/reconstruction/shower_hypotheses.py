@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from daedalus.geometry.stations import Stations
-from daedalus.physics.air_showers import ShowerModel
+from daedalus.physics.air_showers import Primary, ShowerModel
 from daedalus.physics.constants import SPEED_OF_LIGHT
 
 # what the parameters are counted in, so that all matrices are well scaled: typical errors [m, m, 1, 1, 1, ns]
@@ -19,32 +19,36 @@ RANGES = np.array([2000.0, 2000.0, 1.3, 0.4, 0.4, 1e4])
 
 
 class Hypotheses(eqx.Module):
-    """Expected counts under both hypotheses, and how they and the arrival times change with the shower's parameters.
+    """Expected counts under both hypotheses, or one, and how they and arrival times change with the shower.
 
     The signals of an array are the counts of electrons of all units, and then those of muons. Parameters are those of
     `daedalus.physics.shower_signals.PARAMETERS` in `STEPS`; the time is that at the place where the core is assumed,
     which does not move with it.
     """
 
-    counts: Float[Array, "primary signal"]  # [1]
-    slopes: Float[Array, "primary param signal"]  # of ln(counts) [1 / step]
+    counts: Float[Array, "*primary signal"]  # [1]
+    slopes: Float[Array, "*primary param signal"]  # of ln(counts) [1 / step]
     times: Float[Array, "param unit"]  # slopes of arrival times [time resolutions / step]
 
 
-def hypotheses(shower: Float[Array, "param"], stations: Stations, model: ShowerModel) -> Hypotheses:
+def hypotheses(
+    shower: Float[Array, "param"], stations: Stations, model: ShowerModel, primary: Primary | None = None
+) -> Hypotheses:
     """The hypotheses of one shower, of the same parameters under both.
 
     Args:
         shower: its parameters.
         stations: the array.
         model: lateral profiles.
+        primary: the only hypothesis, without an axis then; both by default.
     """
-    signals = lambda own: stations.expected(own, model)
+    signals = lambda own: stations.expected(own, model, primary)
     steps = jnp.asarray(STEPS, shower.dtype)
     moving = jnp.eye(len(STEPS), dtype=shower.dtype)[:5] * steps[:5, None]
     counts, along = jax.linearize(signals, shower)
-    slopes = jnp.moveaxis(jax.vmap(along)(moving) / counts, 0, 1)
-    slopes = jnp.concatenate([slopes, jnp.zeros_like(slopes[:, :1])], 1)  # counts do not depend on the time
+    slopes = jax.vmap(along)(moving) / counts
+    slopes = jnp.concatenate([slopes, jnp.zeros_like(slopes[:1])])  # counts do not depend on the time
+    slopes = jnp.moveaxis(slopes, 0, -3)
     apart = (stations.places - shower[:2]).T / (-SPEED_OF_LIGHT * stations.time_resolution)
     early = jnp.full_like(apart[:1], 1.0 / stations.time_resolution)
     times = jnp.concatenate([jnp.zeros((3, apart.shape[1]), apart.dtype), apart, early]) * steps[:, None]

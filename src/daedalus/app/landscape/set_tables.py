@@ -149,7 +149,7 @@ def front_tables(landscape: dict[str, Any]) -> dict[str, Rows]:
     own = [c for name in names for c in (with_error(*found["run"][name]), "")]
     rows.append(["design of the run", with_error(*found["run"][cost]), *own, ""])
     missed = (
-        f"; not met: {', '.join(f'{budget:.5g}' for budget in found['missed'])} (more --rounds, or --passes 2, may)"
+        f"; not met: {', '.join(f'{budget:.5g}' for budget in found['missed'])} (more --rounds may)"
         if found["missed"]
         else ""
     )

@@ -47,7 +47,7 @@ STEP = 40.0 * m  # a round, at first
 SKY = 2.0 * np.pi * (1.0 - np.cos(LARGEST_ZENITH))  # solid angle that showers come from [sr]
 HAND_MADE = (("packed", 22.1), ("hexagonal", 150.0), ("hexagonal", 300.0), ("two_annuli", 150.0), ("rings", 200.0))
 _admit = eqx.filter_jit(Site.admit)  # once per number of units, where each call would compile anew
-_UNITS_TOGETHER = 8  # that take as much memory as a particle in a tracker, about
+_UNITS_TOGETHER = 2  # so that 128 showers on 128 units are worked on at once: what fits the caches
 
 
 def _task(name: str, goals: tuple[str, ...]) -> Callable[..., Problem]:
