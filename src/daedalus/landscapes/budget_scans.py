@@ -82,9 +82,7 @@ def budget_scan(
         LandscapeError: fewer than two budgets, passes other than 1 or 2, or no budget that is met.
         OptimiserError: the optimiser cannot handle constraints.
     """
-    steps = np.unique(np.asarray(budgets, float))
-    if len(steps) < 2 or passes not in (1, 2):
-        raise LandscapeError(f"{len(steps)} different budgets in {passes} passes; expected two or more in 1 or 2.")
+    steps = _ascending(budgets, passes)
     if scale is None and cost in [metric.name for metric in problem.metrics]:
         scale = float(np.mean(np.diff(steps)))
     tasks = [within_budget(problem, cost, float(b), performance=performance, scale=scale) for b in steps]
@@ -98,10 +96,9 @@ def budget_scan(
     best = _best(measure(designs, jax.random.fold_in(key, _CHOICE)), steps) if designs else {}
     if not best:
         raise LandscapeError(f"no search met its budget of {cost}, up to {steps[-1]:g}; expected larger ones.")
+    met, missed = ([float(b) for n, b in enumerate(steps) if (n in best) is inside] for inside in (True, False))
     points = _again([list(designs)[number] for number in best.values()], designs, partial(measure, key=key))
-    return BudgetScan(
-        tuple(steps[list(best)].tolist()), tuple(np.delete(steps, list(best)).tolist()), points, histories
-    )
+    return BudgetScan(tuple(met), tuple(missed), points, histories)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -129,6 +126,13 @@ class _Scan:
                 continue
             found.append((step, begin))
         return found, tuple(histories)
+
+
+def _ascending(budgets: Sequence[float], passes: int) -> Float[np.ndarray, "budget"]:
+    steps = np.unique(np.asarray(budgets, float))
+    if len(steps) < 2 or passes not in (1, 2):
+        raise LandscapeError(f"{len(steps)} different budgets in {passes} passes; expected two or more in 1 or 2.")
+    return steps
 
 
 def _later(optimiser: Optimiser) -> Optimiser:
