@@ -189,6 +189,12 @@ def test_parts_are_kept_replaced_and_left_out_with_a_reason(cli, finished):
     after = looked(finished)
     assert after["free_play"] == before["free_play"]
     assert after["looked"]["free_play"]["allowance"] == 0.05
+    words = ["--events", "32", "--scenarios", "2", "--keys", "2"]
+    assert after["looked"]["free_play"]["options"] == [*words, "--alone"]
+    assert after["looked"]["directions"]["options"] == ["--allowance", "1e-09", *words]
+    told = (finished / "report.html").read_text()
+    assert "daedalus landscape run --events 32 --scenarios 2 --keys 2 --alone --only" in told
+    assert "daedalus landscape run --allowance 1e-09 --events 32 --scenarios 2 --keys 2 --only directions" in told
     assert set(after["left_out"]) == {"near_optimal"}
     assert "near_optimal" not in after
     assert "Not looked at" in out

@@ -116,6 +116,20 @@ class Look:
     """Look at these parts, and keep what an earlier call has left of the others."""
 
 
+def spoken(look: Look) -> list[str]:
+    """The words of a command line that say what differs from the defaults, the parts left out."""
+    words: list[str] = []
+    for field in dataclasses.fields(look):
+        value, flag = getattr(look, field.name), field.name.replace("_", "-")
+        if value == field.default or field.name == "only":
+            continue
+        if isinstance(value, bool):
+            words.append(f"--{flag}" if value else f"--no-{flag}")
+        else:
+            words += [f"--{flag}", *map(str, value if isinstance(value, tuple) else (value,))]
+    return words
+
+
 @dataclasses.dataclass(frozen=True)
 class Workplace:
     """Whose workers compute; results do not depend on it."""

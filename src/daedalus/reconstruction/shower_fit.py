@@ -39,11 +39,11 @@ class ShowerFit(Stage):
 
     ln L = sum over units and secondaries of N ln(lambda) - lambda, plus ln of the density of each time, which is that
     of the front or of the background (`daedalus.physics.front_times`), minus half the squared distance from the middle
-    of the generated range. Damped Fisher scoring
-    from the best of some starts, a fixed number of steps. ln L(gamma) - ln L(proton) has the exact derivative by
-    the places at given counts and times, for the fits sit at maxima; its spread and the errors, taken from the
-    information at the fitted parameters, have it at fixed parameters only (`Derivative.BIASED`). A shower whose fits
-    would still gain more than ``tolerance`` is not sound.
+    of the generated range. Damped Fisher scoring from the best of some starts, a fixed number of steps.
+
+    ln L(gamma) - ln L(proton) has the exact derivative by the places at given counts and times, for the fits sit at
+    maxima; its spread and the errors, taken from the information at the fitted parameters, have it at fixed parameters
+    only (`Derivative.BIASED`). A shower whose fits would still gain more than ``tolerance`` is not sound.
     """
 
     stations: Stations

@@ -100,6 +100,7 @@ MALFORMED = {
     "stage too small": ({"stages": (0,)}, ProblemError, r"stages \[0\]"),
     "stages of the full rung": ({"stages": (6,), "rung": "full"}, ProblemError, r"stages \(rung fisher only\)"),
     "layout": ({"start": "pentagon"}, DesignError, "no layout is called 'pentagon'; expected one of hexagonal"),
+    "other file": ({"start": "array.geojson"}, ProblemError, "start array.geojson is a file; expected a layout's name"),
     "spacing": ({"spacing": -3.0}, DesignError, "spacing of -3.0 m"),
     "fold": ({"fold": 5}, ProblemError, "12 units, 5-fold.*a multiple of the fold"),
     "no fold": ({"fold": 0}, ProblemError, "12 units, 0-fold"),

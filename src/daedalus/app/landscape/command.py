@@ -24,7 +24,7 @@ from daedalus.app.landscape_tables import printed, tables
 from daedalus.app.report import filed_task, write_report
 from daedalus.app.screen import output, remark
 from daedalus.app.style import styled
-from daedalus.app.words import Look
+from daedalus.app.words import Look, spoken
 from daedalus.errors import DaedalusError, RunError
 from daedalus.execution import RunFolder, read_design, read_history
 from daedalus.execution.files import json_text, read_json, write_text
@@ -144,7 +144,8 @@ def _looked(around: Around, folder: RunFolder, landscape: Landscape, parts: Mapp
             failed += [cause] if isinstance(cause, DaedalusError) else []
             continue
         landscape["left_out"].pop(name, None)
-        landscape["looked"][name] = {"allowance": look.allowance, "keys": look.keys, **around.sizes}
+        sizes = {"allowance": look.allowance, "keys": look.keys, **around.sizes}
+        landscape["looked"][name] = sizes | {"options": spoken(look)}
         write_text(folder.path / LANDSCAPE, json_text(landscape))
         with styled():
             folder.write_figures(part.draw(around, landscape))

@@ -69,7 +69,7 @@ def _commands(record: Record) -> list[str]:
         f"daedalus run {place}/config.toml --out again": "the same without comparing",
     }
     if record.landscape:
-        lines[_looked(record)] = "looks around the optimum"
+        lines |= dict.fromkeys(_looked(record), "looks around the optimum")
     if record.noted.get("status") == FINISHED:
         lines[f"daedalus evaluate {name} --design {place}"] = "measures the optimised design"
         lines[f"daedalus explore {place}"] = "a page on which the design is moved by hand"
@@ -77,11 +77,17 @@ def _commands(record: Record) -> list[str]:
     return [f"{line}  # {what}" for line, what in lines.items()]
 
 
-def _looked(record: Record) -> str:
-    found = record.landscape or {}
-    names = ("allowance", "events", "scenarios", "keys")
-    words = [f"--{name} {found[name]:g}" for name in names if isinstance(found.get(name), int | float)]
-    return " ".join(["daedalus landscape", record.place, *words])
+def _looked(record: Record) -> list[str]:
+    """The commands that have looked at the parts, one for all parts that were looked at with the same options."""
+    parts: dict[str, list[str]] = {}
+    looked = (record.landscape or {}).get("looked")
+    for name, how in (looked if isinstance(looked, dict) else {}).items():
+        words = how.get("options") if isinstance(how, dict) else None
+        parts.setdefault(shlex.join(map(str, words or [])), []).append(shlex.quote(name))
+    begin = f"daedalus landscape {record.place}"
+    if len(parts) < 2:
+        return [" ".join([begin, *filter(None, parts)])]
+    return [" ".join([begin, *filter(None, [words]), "--only", *names]) for words, names in parts.items()]
 
 
 def _files(record: Record) -> list[str]:

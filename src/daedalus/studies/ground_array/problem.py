@@ -215,6 +215,8 @@ def _positions(start: str, units: int, spacing: float, seed: int) -> np.ndarray:
         if len(found) != units:
             raise ProblemError(f"{start} has {len(found)} units; expected {units}. Set units={len(found)}.")
         return found
+    if "." in start:
+        raise ProblemError(f"the start {start} is a file; expected a layout's name, or a CSV file with x and y in m.")
     return layout(start, units, spacing, key=jax.random.key(seed))
 
 
