@@ -40,9 +40,10 @@ from daedalus.geometry.stations import Stations, stations_of_tanks
 from daedalus.gradients.positive_solve import equilibrated_solve
 from daedalus.physics.air_showers import PRIMARIES, parametrised_profile
 from daedalus.physics.constants import SPEED_OF_LIGHT
+from daedalus.physics.front_times import expected_time_information
 from daedalus.physics.shower_signals import PARAMETERS
 from daedalus.reconstruction.expected_shower_estimates import ExpectedShowerEstimates, pointing_error
-from daedalus.reconstruction.shower_fit import ShowerFit, ShowerLikelihood
+from daedalus.reconstruction.shower_fit import ShowerFit, ShowerLikelihood, maxima
 from daedalus.reconstruction.shower_hypotheses import STEPS, hypotheses, prior_information
 from daedalus.sources.air_showers import AirShowers
 from daedalus.studies.ground_array.apparatus import TRIGGER
@@ -183,7 +184,7 @@ def of_one(stations: Stations, counts: jax.Array, times: jax.Array, shower: jax.
     there, true = (hypotheses(each, stations, model) for each in (place, shower))
     expected, slopes = there.counts[primary], there.slopes[primary]
     fit = covariance(both[0].information(expected, slopes, there.times, expected))
-    bound = covariance(expected_information(true.counts[primary], true.slopes[primary], true.times))
+    bound = covariance(expected_information(stations, true.counts[primary], true.slopes[primary], true.times))
     off = residuals(place, shower)
     zenith = lambda u: jnp.sqrt(1.0 - u @ u)
     turned = jnp.append(off[3:5], zenith(place[3:5]) - zenith(shower[3:5]))
@@ -207,9 +208,10 @@ def of_one(stations: Stations, counts: jax.Array, times: jax.Array, shower: jax.
     }
 
 
-def expected_information(expected: jax.Array, slopes: jax.Array, times: jax.Array) -> jax.Array:
+def expected_information(stations: Stations, expected: jax.Array, slopes: jax.Array, times: jax.Array) -> jax.Array:
     """The information that counts and times are expected to have [1 / step^2]."""
-    seen = jnp.sum(-jnp.expm1(-expected).reshape(2, -1), 0)
+    background = jnp.asarray(stations.background_counts, expected.dtype)[:, None]
+    seen = jnp.sum(expected_time_information(expected.reshape(2, -1), background, stations.time_window), 0)
     return (slopes * expected) @ slopes.T + (times * seen) @ times.T + prior_information(expected.dtype)
 
 
