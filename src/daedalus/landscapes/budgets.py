@@ -15,6 +15,8 @@ from daedalus.landscapes.comparison import LOSS
 from daedalus.landscapes.errors import LandscapeError
 from daedalus.units import unit as unit_value
 
+_AIMS = (1.0, 0.995, 0.98)  # of the budget, one after the other
+
 
 def within_budget(
     problem: Problem, cost: str, budget: float, *, performance: str = LOSS, scale: float | None = None
@@ -68,8 +70,9 @@ def within_budget(
 def affordable(problem: Problem, cost: str, budget: float, design: Design) -> Design:
     """A design near another one that costs no more than a budget, where the cost can be told from the design alone.
 
-    Least moves in the cube along the slope of the cost, and then what the problem's known constraints ask for. Where
-    the cost hangs on events, or no move arrives, the design stays as it is.
+    Least moves in the cube along the slope of the cost, and then what the problem's known constraints ask for, again
+    and a little farther where these have made it dearer. Where the cost hangs on events, or no move arrives, the design
+    stays as it is.
 
     Args:
         problem: the task.
@@ -83,12 +86,15 @@ def affordable(problem: Problem, cost: str, budget: float, design: Design) -> De
         jax.eval_shape(alone, design)
     except (AttributeError, TypeError):  # it reads sums of events or truths
         return design
-    bound, space = budget * unit_value(figure.unit), problem.space
-    beyond = lambda cube: (alone(space.design(cube)) - bound)[None] / (abs(bound) or 1.0)
-    point = space.point(design)
-    cube = jax.jit(lambda cube: admitted(cube, cube, beyond, space.snapped))(point.cube)
-    met = problem.admitted(jax.tree.map(lambda leaf: jnp.asarray(leaf)[None], Point(cube, point.learned)), whole=True)
-    return space.design(jax.tree.map(lambda leaf: leaf[0], met))
+    bound, space, point = budget * unit_value(figure.unit), problem.space, problem.space.point(design)
+    for aim in _AIMS:
+        beyond = lambda cube, aim=aim: (alone(space.design(cube)) - aim * bound)[None] / (abs(bound) or 1.0)
+        cube = jax.jit(lambda cube, beyond=beyond: admitted(cube, cube, beyond, space.snapped))(point.cube)
+        there = Point(jnp.asarray(cube)[None], jax.tree.map(lambda leaf: jnp.asarray(leaf)[None], point.learned))
+        point = jax.tree.map(lambda leaf: leaf[0], problem.admitted(there, whole=True))
+        if float(alone(space.design(point))) <= bound:
+            break
+    return space.design(point)
 
 
 def _alone(function: Any, design: Design) -> Any:
