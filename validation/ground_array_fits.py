@@ -188,8 +188,7 @@ def of_one(stations: Stations, counts: jax.Array, times: jax.Array, shower: jax.
     off = residuals(place, shower)
     zenith = lambda u: jnp.sqrt(1.0 - u @ u)
     turned = jnp.append(off[3:5], zenith(place[3:5]) - zenith(shower[3:5]))
-    ratio = jnp.log(hypotheses(found[0][0], stations, model).counts[0])
-    ratio = ratio - jnp.log(hypotheses(found[1][0], stations, model).counts[1])
+    logs = [jnp.log(hypotheses(where, stations, model, kind).counts) for kind, (where, _) in enumerate(found)]
     return {
         "counts": jnp.sum(true.counts[primary]),
         "energy": jnp.exp(shower[2]),
@@ -201,7 +200,7 @@ def of_one(stations: Stations, counts: jax.Array, times: jax.Array, shower: jax.
         "energy_error": jnp.sqrt(fit[2, 2]),
         "pointing_error": pointing_error(place, fit / (STEPS[:, None] * STEPS)),
         "statistic": values[0] - values[1],
-        "spread": jnp.sqrt(jnp.sum(counts.reshape(-1) * ratio**2)),
+        "spread": jnp.sqrt(jnp.sum(counts.reshape(-1) * (logs[0] - logs[1]) ** 2)),
         "gain": jnp.maximum(found[0][1], found[1][1]),
         "below_truth": pick([each(shower) for each in both], primary) - pick(values, primary),
         "below_other": pick(crossed, 1 - primary) - pick(values, 1 - primary),

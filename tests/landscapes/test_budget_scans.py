@@ -204,6 +204,7 @@ def test_the_budget_is_a_measured_constraint_on_the_cost():
     ("act", "message"),
     [
         (lambda: within_budget(task(), "price", 1.0), "expected an objective and another figure among blur, cost"),
+        (lambda: affordable(task(), "price", 1.0, sizes(1.0, 1.0)), "no 'price'; expected one of blur, cost"),
         (lambda: within_budget(task(), "blur", 1.0), "expected an objective and another"),
         (lambda: aims(task(), ["blur", "cost"]), "do not tell which way is better"),
         (lambda: aims(task(), ["blur"]), "expected two or three"),

@@ -19,6 +19,7 @@ from daedalus.optimisers import (
     ErrorNorm,
     Geometric,
     GlobalNorm,
+    Latter,
     OneCycle,
     WarmUp,
 )
@@ -167,7 +168,8 @@ def test_softness_follows_its_schedule():
     ("schedule", "values"),
     [(Constant(0.5), [0.5, 0.5, 0.5]), (Geometric(1.0, 0.01), [1.0, 0.1, 0.01]),
      (Cosine(1.0, 0.2), [1.0, 0.6, 0.2]),
-     (OneCycle(0.5, 0.1, 0.0), [0.1, 1.0, 0.0]), (WarmUp(Constant(1.0), 1.0), [0.1, 0.5, 1.0])],
+     (OneCycle(0.5, 0.1, 0.0), [0.1, 1.0, 0.0]), (WarmUp(Constant(1.0), 1.0), [0.1, 0.5, 1.0]),
+     (Latter(Cosine(1.0, 0.0), 0.5), [0.5, 0.5 * (1 - np.sqrt(0.5)), 0.0])],
     ids=lambda value: type(value).__name__,
 )  # fmt: skip
 def test_schedules(schedule, values):

@@ -45,6 +45,16 @@ def counts(parameters, places=PLACES, model="parametrised"):
     return expected_counts(parameters, places, MODELS[model], AREA, BACKGROUND)
 
 
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("primary", [0, 1])
+def test_one_hypothesis_is_that_of_both(model, primary):
+    parameters = shower(*ANGLES[1])
+    of_one = lambda number: expected_counts(parameters, PLACES, MODELS[model], AREA, BACKGROUND, primary=number)
+    both = counts(parameters, model=model)
+    np.testing.assert_allclose(of_one(primary), both[primary], rtol=1e-14)
+    np.testing.assert_allclose(jax.jit(of_one)(primary), both[primary], rtol=1e-13)
+
+
 def moved(parameters, places, turn=0.0, shift=(0.0, 0.0)):
     """A shower and the units, turned about the origin and then shifted together."""
     matrix = jnp.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])

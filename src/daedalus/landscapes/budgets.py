@@ -79,20 +79,25 @@ def affordable(problem: Problem, cost: str, budget: float, design: Design) -> De
         cost: an objective, metric or constraint by name.
         budget: what it may be at most [its unit].
         design: where to begin.
+
+    Raises:
+        LandscapeError: no such figure.
     """
-    figure = next(figure for figure in problem.figures if figure.name == cost)
-    alone = partial(_alone, figure.function)
+    known = {figure.name: figure for figure in problem.figures}
+    if cost not in known:
+        raise LandscapeError(f"{problem.name!r} has no {cost!r}; expected one of {', '.join(known)}.")
+    alone = partial(_alone, known[cost].function)
     try:
         jax.eval_shape(alone, design)
     except (AttributeError, TypeError):  # it reads sums of events or truths
         return design
-    bound, space, point = budget * unit_value(figure.unit), problem.space, problem.space.point(design)
+    most, space, point = budget * unit_value(known[cost].unit), problem.space, problem.space.point(design)
     for aim in _AIMS:
-        beyond = lambda cube, aim=aim: (alone(space.design(cube)) - aim * bound)[None] / (abs(bound) or 1.0)
+        beyond = lambda cube, aim=aim: (alone(space.design(cube)) - aim * most)[None] / (abs(most) or 1.0)
         cube = jax.jit(lambda cube, beyond=beyond: admitted(cube, cube, beyond, space.snapped))(point.cube)
         there = Point(jnp.asarray(cube)[None], jax.tree.map(lambda leaf: jnp.asarray(leaf)[None], point.learned))
         point = jax.tree.map(lambda leaf: leaf[0], problem.admitted(there, whole=True))
-        if float(alone(space.design(point))) <= bound:
+        if float(alone(space.design(point))) <= most:
             break
     return space.design(point)
 

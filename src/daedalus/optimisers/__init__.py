@@ -10,7 +10,7 @@ from typing import Any
 
 from daedalus.optimisers.clipping import Clipping, ErrorNorm, GlobalNorm
 from daedalus.optimisers.names import OPTIMISERS, optimiser
-from daedalus.optimisers.schedules import Constant, Cosine, Geometric, OneCycle, Schedule, WarmUp
+from daedalus.optimisers.schedules import Constant, Cosine, Geometric, Latter, OneCycle, Schedule, WarmUp
 
 _CLASSES = {place.rpartition(":")[2]: place.partition(":")[0] for place in OPTIMISERS.values()}
 
@@ -22,6 +22,7 @@ __all__ = [  # pyright: ignore[reportUnsupportedDunderAll]
     "ErrorNorm",
     "Geometric",
     "GlobalNorm",
+    "Latter",
     "OneCycle",
     "Schedule",
     "WarmUp",

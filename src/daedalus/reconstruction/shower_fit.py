@@ -64,12 +64,12 @@ class ShowerFit(Stage):
         fits = [ShowerLikelihood(self.stations, self.model, counts, times, number) for number in (0, 1)]
         found = jax.tree.map(lambda leaf: checkpoint_name(jax.lax.stop_gradient(leaf), "Fits"), maxima(fits))
         gamma, proton = (each(place) for each, (place, _) in zip(fits, found, strict=True))
-        both = [hypotheses(place, self.stations, self.model) for place, _ in found]
-        ratio = jnp.log(both[0].counts[0]) - jnp.log(both[1].counts[1])
+        both = [hypotheses(place, self.stations, self.model, number) for number, (place, _) in enumerate(found)]
+        ratio = jnp.log(both[0].counts) - jnp.log(both[1].counts)
         flat = counts.reshape(-1)
         own = jax.tree.map(lambda one, other: jnp.where(primary == 0, one, other), *both)
         right = jnp.where(primary == 0, found[0][0], found[1][0])
-        information = fits[0].information(own.counts[primary], own.slopes[primary], own.times, own.counts[primary])
+        information = fits[0].information(own.counts, own.slopes, own.times, own.counts)
         covariance = equilibrated_solve(information, jnp.eye(len(STEPS), dtype=flat.dtype))
         true = self.stations.expected(shower, self.model, primary)
         converged = (found[0][1] < self.tolerance) & (found[1][1] < self.tolerance)

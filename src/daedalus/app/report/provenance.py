@@ -78,16 +78,14 @@ def _commands(record: Record) -> list[str]:
 
 
 def _looked(record: Record) -> list[str]:
-    """The commands that have looked at the parts, one for all parts that were looked at with the same options."""
+    """The commands that look at the parts again, one for all parts that were looked at with the same options."""
     parts: dict[str, list[str]] = {}
     looked = (record.landscape or {}).get("looked")
     for name, how in (looked if isinstance(looked, dict) else {}).items():
         words = how.get("options") if isinstance(how, dict) else None
         parts.setdefault(shlex.join(map(str, words or [])), []).append(shlex.quote(name))
     begin = f"daedalus landscape {record.place}"
-    if len(parts) < 2:
-        return [" ".join([begin, *filter(None, parts)])]
-    return [" ".join([begin, *filter(None, [words]), "--only", *names]) for words, names in parts.items()]
+    return [" ".join([begin, *filter(None, [words]), "--only", *names]) for words, names in parts.items()] or [begin]
 
 
 def _files(record: Record) -> list[str]:
