@@ -33,7 +33,7 @@ ROWS = (  # rung, goals, units, showers
     ("full", "swgo_flux", 6000, 1000),
 )
 SINGLE_TANKS = 1000  # units from which on they are single tanks
-ROUNDS = 6  # of a search, one compiled call each
+ROUNDS, FEW = 6, 3  # of a search, one compiled call each, and where each takes minutes
 
 
 def main() -> None:
@@ -68,7 +68,13 @@ def worker(rung: str, name: str, units: int, showers: int) -> dict[str, float]:
     problem = daedalus.load(f"ground_array/{name}", **options)
     began, marks = time.perf_counter(), []
     note = lambda progress: marks.append((progress.done, time.perf_counter(), time.process_time()))
-    how = {"key": jax.random.key(0), "rounds": ROUNDS, "events": showers, "chunk": 1, "watch": [note]}
+    how = {
+        "key": jax.random.key(0),
+        "rounds": FEW if many and rung == "full" else ROUNDS,
+        "events": showers,
+        "chunk": 1,
+        "watch": [note],
+    }
     daedalus.optimise(problem, Adam(step_share=0.002), **how)
     (done, wall, cpu), (last, wall_end, cpu_end) = marks[0], marks[-1]
     return {

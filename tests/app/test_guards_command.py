@@ -16,6 +16,7 @@ def test_a_run_that_failed_goes_on_without_the_points_that_are_not_finite(cli, t
     assert code == 1
     assert "not finite; the first non-finite value appears in wall" in said
     assert "--unsound skip" in said
+    assert "This run failed." in (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
     failed = np.where(read_history(tmp_path / "run")["status"] == "failed")[0]
     code, _, said = cli("resume", "run")
     assert code == 1

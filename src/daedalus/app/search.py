@@ -106,7 +106,7 @@ def searched(folder: RunFolder, found: Task, start: Design, *, place: Place) -> 
     """The history of a task's search, recorded in a folder, from where its record ends.
 
     Raises:
-        RunError: the folder cannot be used, or the search went wrong; figures of the rounds so far are drawn.
+        RunError: the folder cannot be used, or the search went wrong; figures and report of the rounds so far are left.
     """
     chosen, seen = found.configuration, History()
     check_shared(found.problem)
@@ -129,8 +129,9 @@ def searched(folder: RunFolder, found: Task, start: Design, *, place: Place) -> 
             with released():
                 return recorded_search(folder, found.problem, found.optimiser, **how, **chosen.search_sizes)
         except DaedalusError:
-            with suppress(OSError):  # a full disk must not hide what happened
+            with suppress(OSError, DaedalusError):  # a full disk, say, must not hide what happened
                 folder.write_figures(pictures(found, seen))
+                write_report(folder)
             raise
 
 

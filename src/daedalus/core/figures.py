@@ -108,12 +108,12 @@ class Figures:
         )
 
 
-def jackknife(replicas: Readings) -> Readings:
-    """Standard errors from readings with one part left out at a time, axis of the parts first.
+def jackknife(replicas: PyTree) -> PyTree:
+    """Standard errors from numbers with one part left out at a time, axis of the parts first; NaN for a single part.
 
     Efron and Stein, Ann. Statist. 9 (1981) 586, equation 1.1.
     """
-    return jax.tree.map(lambda leaf: jnp.sqrt((leaf.shape[0] - 1) * jnp.var(leaf, 0)), replicas)
+    return jax.tree.map(lambda leaf: jnp.sqrt((leaf.shape[0] - 1 or jnp.nan) * jnp.var(leaf, 0)), replicas)
 
 
 def unknown(readings: Readings) -> Readings:

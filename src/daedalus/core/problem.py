@@ -16,7 +16,7 @@ from jaxtyping import Array, Float, Int, Key, PyTree
 from daedalus.core.admission import admitted
 from daedalus.core.design import Design
 from daedalus.core.evaluation import Evaluation, Gradient, Pressure
-from daedalus.core.figures import Figures, Readings, jackknife, unknown
+from daedalus.core.figures import Figures, Readings, jackknife
 from daedalus.core.foreign import foreign_evaluation
 from daedalus.core.objective import Constraint, Goals, Metric, Objective
 from daedalus.core.pipeline import Pipeline, Sums
@@ -221,6 +221,14 @@ class Problem:
         sums, truths = self._sums(_copies(point, partition), key, partition, softness)
         return _finished(sums), truths
 
+    def replicas(
+        self, point: Point, *, key: Key[Array, ""], partition: Partition
+    ) -> tuple[Readings, Readings, Summaries]:
+        """The real apparatus read, read with one part left out at a time, and its finished sums; traceable."""
+        sums, truths = self._sums(_copies(point, partition), key, partition, None)
+        read = lambda summaries: self._figures.read(self.space.design(point), summaries, truths, real=True)
+        return read(_finished(sums)), _without(read, sums, partition), _finished(sums)
+
     def measure(
         self,
         point: Point,
@@ -250,7 +258,8 @@ class Problem:
             derivative = self._gradient(direct, parts, partition)
         else:
             _, (found, sums, truths) = loss(pair)
-        errors = self._errors(self.space.design(point), sums, truths, partition, real)
+        read = lambda summaries: figures.read(self.space.design(point), summaries, truths, real=real)
+        errors = jackknife(_without(read, jax.lax.stop_gradient(sums), partition))
         summaries = _finished(sums)
         counts = {"accepted": jnp.mean(summaries.accepted), "effective": jnp.mean(summaries.effective_events)}
         empty = jnp.sum(summaries.weight == 0).astype(jnp.int32)
@@ -311,22 +320,6 @@ class Problem:
         build = lambda point, truth: self._chain(self.space.design(point), truth, softness)
         return accumulate(build, copies, truths, keys, partition), truths
 
-    def _errors(self, design: Design, sums: Sums, truths: PyTree, partition: Partition, real: bool) -> Readings:
-        """Standard errors, leaving out groups of parts."""
-        sums = jax.lax.stop_gradient(sums)
-        whole = _finished(sums)
-        if partition.groups > 1:
-            groups = partition.groups
-            without = lambda g: _finished(jax.tree.map(lambda leaf: leaf.at[g].set(0.0), sums))
-        elif partition.scenarios > 1:
-            groups = min(JACKKNIFE_GROUPS, partition.scenarios)
-            member = jnp.arange(partition.scenarios) % groups
-            without = lambda g: Summaries(whole.sums, jnp.where(member == g, 0.0, whole.weight))
-        else:
-            return unknown(self._figures.read(design, whole, truths, real=real))
-        read = lambda g: self._figures.read(design, without(g), truths, real=real)
-        return jackknife(jax.vmap(read)(jnp.arange(groups)))
-
     def _gradient(self, direct: Point, parts: Array, partition: Partition) -> Gradient:
         value = Point(direct.cube + jnp.sum(parts, (0, 1)), direct.learned)
         groups = jnp.sum(parts, 1) if partition.groups > 1 else parts[0]
@@ -341,6 +334,16 @@ def _finished(sums: Sums) -> Summaries:
     accepted = totals["accepted"][..., 0]
     # not "accepted > 0": a scenario whose weight is NaN must spoil the loss, not pass as empty
     return Summaries(totals, (accepted != 0).astype(accepted.dtype))
+
+
+def _without(read: Callable[[Summaries], Readings], sums: Sums, partition: Partition) -> Readings:
+    """The readings with one part left out at a time: a group of events, or else of scenarios."""
+    whole, groups = _finished(sums), min(JACKKNIFE_GROUPS, partition.scenarios)
+    rest = lambda g: Summaries(whole.sums, jnp.where(jnp.arange(partition.scenarios) % groups == g, 0.0, whole.weight))
+    if partition.groups > 1:
+        groups = partition.groups
+        rest = lambda g: _finished(jax.tree.map(lambda leaf: leaf.at[g].set(0.0), sums))
+    return jax.vmap(lambda g: read(rest(g)))(jnp.arange(groups))
 
 
 def _copies(point: Point, partition: Partition) -> Point:

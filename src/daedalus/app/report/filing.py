@@ -13,15 +13,20 @@ from daedalus.execution import RunFolder
 from daedalus.execution.run_folder import CONFIGURATION
 
 
-def filed_task(folder: RunFolder) -> Task:
-    """The task of a run folder; this process is prepared for it.
+def filed_task(folder: RunFolder, *, computing: bool = True) -> Task:
+    """The task of a run folder.
+
+    Args:
+        folder: the run folder.
+        computing: also prepare this process for it, its precision say.
 
     Raises:
         RunError: the folder is not a run's or is malformed, or the problem has changed its version since.
     """
     noted = folder.manifest()
     given = configuration_file(folder.path / CONFIGURATION)
-    prepare(given.precision)
+    if computing:
+        prepare(given.precision)
     found = task(given)
     check_version(noted, found.problem.version)
     return found

@@ -7,15 +7,14 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from daedalus.app.configuration import configuration_file
-from daedalus.app.report.filing import check_version
+from daedalus.app.report.filing import filed_task
 from daedalus.app.screen import remark
-from daedalus.app.task import Task, task
+from daedalus.app.task import Task
 from daedalus.core import History
 from daedalus.errors import RunError
 from daedalus.execution import RunFolder, read_history
 from daedalus.execution.files import read_json
-from daedalus.execution.run_folder import CONFIGURATION, DESIGN, LANDSCAPE, START
+from daedalus.execution.run_folder import DESIGN, LANDSCAPE, START
 
 FINISHED = "finished"
 
@@ -84,7 +83,7 @@ def record(folder: RunFolder, found: Task | None = None) -> Record:
         {name: read_json(place) for name, place in places.items() if place.exists()},
         read_json(path / LANDSCAPE) if (path / LANDSCAPE).exists() else None,
         _history(folder),
-        found or _task(folder, noted),
+        found or _task(folder),
     )
 
 
@@ -95,12 +94,10 @@ def _history(folder: RunFolder) -> History | None:
         return None
 
 
-def _task(folder: RunFolder, noted: dict[str, Any]) -> Task | None:
+def _task(folder: RunFolder) -> Task | None:
     """The task, if it can still be made: a page without what the study says of itself is better than none."""
     try:
-        found = task(configuration_file(folder.path / CONFIGURATION))
-        check_version(noted, found.problem.version)
+        return filed_task(folder, computing=False)
     except Exception as cause:
         remark(f"the page lacks what the study says of its problem: {cause}")
         return None
-    return found
