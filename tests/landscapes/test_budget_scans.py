@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from daedalus import load
 from daedalus.core import Objective
 from daedalus.landscapes import (
     Aim,
@@ -25,7 +26,7 @@ from daedalus.landscapes import (
 from daedalus.optimisers import optimiser
 from daedalus.search import optimise
 from daedalus.studies.test_functions.front import zdt1
-from daedalus.units import cm
+from daedalus.units import cm, km
 from landscapes.trials import sizes, task
 
 KEY = jax.random.key(8)
@@ -86,12 +87,33 @@ def test_a_design_is_made_affordable_by_least_moves_unless_events_decide_its_cos
     assert affordable(task(), "blur", 1e-3, kept) is kept
 
 
+def test_an_array_is_made_affordable_though_its_cable_has_kinks():
+    problem = load("ground_array/swgo_flux", units=20, start="random_ball")
+    length = next(figure.function for figure in problem.figures if figure.name == "cable")
+    before = float(length(problem.start, None, None)) / km
+    moved = affordable(problem, "cable", 0.6 * before, problem.start)
+    assert float(length(moved, None, None)) / km == pytest.approx(0.6 * before, rel=2e-3)
+    for known in (each for each in problem.constraints if each.known):
+        assert np.all(np.asarray(known.excess(known.read(moved, None, None))) <= 1e-6)
+
+
 def test_a_design_that_is_better_and_cheaper_is_the_best_within_larger_budgets_too():
     how = optimiser("adam", step_share=0.03)
     found = budget_scan(SMALL, "cost", [2.0, 50.0], how, key=KEY, rounds=2, performance="blur", keys=4)
     blur, cost = found.points.values.T
     assert np.all(np.diff(blur) <= 0)
     assert np.all(cost <= 50.0)
+
+
+def test_the_best_known_design_counts_as_found_and_is_not_left_by_large_steps():
+    best = dataclasses.replace(task(), start=sizes(1.0, 2.0))  # of all that cost 3
+    ask = {"key": KEY, "rounds": 40, "performance": "blur", "keys": 4}
+    how = optimiser("adam", step_share=0.2)
+    settled, free = (budget_scan(best, "cost", [2.0, 3.0], how, **ask, settled=known) for known in (True, False))
+    assert settled.points.comparison.labels[1] == "start"
+    assert "start" not in [*settled.points.comparison.labels[:1], *free.points.comparison.labels]
+    reach = [np.ptp(found.histories[0]["x[0] [cm]"]) for found in (settled, free)]
+    assert reach[0] < 0.8 * reach[1]
 
 
 @pytest.mark.slow

@@ -51,6 +51,7 @@ def budget_scan(
     performance: str = LOSS,
     scale: float | None = None,
     passes: int = 1,
+    settled: bool = False,
     keys: int = KEYS,
     events: int | None = None,
     scenarios: int | None = None,
@@ -58,21 +59,21 @@ def budget_scan(
 ) -> BudgetScan:
     """The best performance within each budget: searches from the largest budget down, each from the last one's design.
 
-    That design is first made to cost no more than the next budget, where its cost can be told without events
-    (`affordable`). A search that begins at an optimum needs no large steps, and no softened apparatus: it follows the
-    last part of the optimiser's schedules. Of all designs found, whatever their search, the best one within each
-    budget is taken, by events of their own; then these are measured with other ones. Every search is compiled anew.
+    That design is first made to cost no more than the next budget (`affordable`). A search that begins at an optimum
+    needs no large steps, and no softened apparatus: it follows the last part of the optimiser's schedules. Of all
+    designs found the best within each budget is taken, by events of their own; then these are measured with others.
 
     Args:
         problem: the task.
         cost: an objective, metric or constraint by name; less is better.
         budgets: what it may be at most [its unit]; a dozen or more draw a front.
         optimiser: the method; it must handle constraints.
-        key: decides all random numbers; the points are measured with events that no search has seen.
+        key: decides all random numbers.
         rounds: of each search [1].
         performance: the only objective that is improved; by default all but the cost, as their loss.
         scale: excess of the cost that matters [its unit]; the mean distance of budgets where the cost has none.
         passes: 2: also from the least budget up again [1].
+        settled: the start is the best feasible design known: it counts as found, and no search takes large steps.
         keys: sets of events of the final measurement [1].
         events: per scenario [1]; the problem's own number by default.
         scenarios: of the searches' evaluations [1].
@@ -82,17 +83,17 @@ def budget_scan(
         LandscapeError: fewer than two budgets, passes other than 1 or 2, or no budget that is met.
         OptimiserError: the optimiser cannot handle constraints.
     """
-    steps = _ascending(budgets, passes)
-    if scale is None and cost in [metric.name for metric in problem.metrics]:
-        scale = float(np.mean(np.diff(steps)))
-    tasks = [within_budget(problem, cost, float(b), performance=performance, scale=scale) for b in steps]
-    search = partial(optimise, rounds=rounds, events=events, scenarios=scenarios)
-    scan = _Scan(tasks, steps, partial(affordable, problem, cost), search, (optimiser, _later(optimiser)))
-    found, histories = scan(passes, key)
-    designs = {f"{steps[step]:g}, search {number}": design for number, (step, design) in enumerate(found)}
+    steps, move = _ascending(budgets, passes), partial(affordable, problem, cost)
+    apart = float(np.mean(np.diff(steps))) if cost in [metric.name for metric in problem.metrics] else None
+    how = {"performance": performance, "scale": apart if scale is None else scale}
+    tasks = [within_budget(problem, cost, float(budget), **how) for budget in steps]
     wanted = aims(tasks[-1], (performance, cost))
-    how = {"keys": keys, "events": events, "scenarios": scoring_scenarios}
-    measure = lambda some, key: Front(wanted, compare(tasks[-1], some, key=key, **how), tuple(some.values()))
+    search = partial(optimise, rounds=rounds, events=events, scenarios=scenarios)
+    found, histories = _Scan(tasks, steps, move, search, optimiser, settled)(passes, key)
+    named = {f"{steps[step]:g}, search {number}": design for number, (step, design) in enumerate(found)}
+    designs = {"start": problem.start, **named} if settled else named
+    measured = partial(compare, tasks[-1], keys=keys, events=events, scenarios=scoring_scenarios)
+    measure = lambda some, key: Front(wanted, measured(some, key=key), tuple(some.values()))
     best = _best(measure(designs, jax.random.fold_in(key, _CHOICE)), steps) if designs else {}
     if not best:
         raise LandscapeError(f"no search met its budget of {cost}, up to {steps[-1]:g}; expected larger ones.")
@@ -109,17 +110,19 @@ class _Scan:
     budgets: Float[np.ndarray, "budget"]  # ascending [unit of the cost]
     move: Callable[[float, Design], Design]  # a design made to cost no more than a budget
     search: Callable[..., History]
-    methods: tuple[Optimiser, Optimiser]  # until a design is found, and then
+    optimiser: Optimiser
+    settled: bool  # where the searches begin
 
     def __call__(self, passes: int, key: Array) -> tuple[list[tuple[int, Design]], tuple[History, ...]]:
         """The designs found, each with the number of its budget, and the histories of all searches."""
         down = [*reversed(range(len(self.tasks)))]
         order = [*down, *range(1, len(down))][: len(down) * passes]
+        methods = _later(self.optimiser) if self.settled else self.optimiser, _later(self.optimiser)
         begin, found, histories = self.tasks[0].start, list[tuple[int, Design]](), list[History]()
         for number, step in enumerate(order):
             start = self.move(float(self.budgets[step]), begin)
             task = dataclasses.replace(self.tasks[step], start=start)
-            histories.append(self.search(task, self.methods[bool(found)], key=jax.random.fold_in(key, number)))
+            histories.append(self.search(task, methods[bool(found)], key=jax.random.fold_in(key, number)))
             try:
                 begin = histories[-1].design(task, histories[-1].best_row())
             except RunError:  # nothing feasible: the next search starts where this one did

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from daedalus.core import Constraint, Design, Metric, Objective, Point, Problem
-from daedalus.core.admission import admitted
+from daedalus.core import Constraint, Design, Metric, Objective, Problem
 from daedalus.landscapes.comparison import LOSS
 from daedalus.landscapes.errors import LandscapeError
 from daedalus.units import unit as unit_value
 
-_AIMS = (1.0, 0.995, 0.98)  # of the budget, one after the other
+MOVES = 400  # towards a budget at most
+STEPS = (1e-4, 0.1)  # share of the cost that a move takes off, at least and at most
+IDLE, WORTH = 4, 0.1  # moves in a row that bring less than this share of what they should, after which steps are halved
+NEAR = 8  # places nearby whose slopes are averaged: costs have kinks, such as where units are paired
+SPARE = 1e-5  # of a budget, aimed at below it
 
 
 def within_budget(
@@ -70,9 +74,9 @@ def within_budget(
 def affordable(problem: Problem, cost: str, budget: float, design: Design) -> Design:
     """A design near another one that costs no more than a budget, where the cost can be told from the design alone.
 
-    Least moves in the cube along the slope of the cost, and then what the problem's known constraints ask for, again
-    and a little farther where these have made it dearer. Where the cost hangs on events, or no move arrives, the design
-    stays as it is.
+    Many small moves in the cube along the slope of the cost, each followed by what the problem's known constraints ask
+    for; the cheapest design on the way where the budget is not reached. Where the cost hangs on events the design stays
+    as it is.
 
     Args:
         problem: the task.
@@ -91,15 +95,41 @@ def affordable(problem: Problem, cost: str, budget: float, design: Design) -> De
         jax.eval_shape(alone, design)
     except (AttributeError, TypeError):  # it reads sums of events or truths
         return design
-    most, space, point = budget * unit_value(known[cost].unit), problem.space, problem.space.point(design)
-    for aim in _AIMS:
-        beyond = lambda cube, aim=aim: (alone(space.design(cube)) - aim * most)[None] / (abs(most) or 1.0)
-        cube = jax.jit(lambda cube, beyond=beyond: admitted(cube, cube, beyond, space.snapped))(point.cube)
-        there = Point(jnp.asarray(cube)[None], jax.tree.map(lambda leaf: jnp.asarray(leaf)[None], point.learned))
-        point = jax.tree.map(lambda leaf: leaf[0], problem.admitted(there, whole=True))
-        if float(alone(space.design(point))) <= most:
+    move, most = _cheaper(problem, alone, design), budget * unit_value(known[cost].unit)
+    best = here = (problem.space.cube(design), float(alone(design)))
+    share, width, idle = STEPS[1], 0.0, 0
+    for number in range(MOVES):
+        if best[1] <= most or share < STEPS[0]:
             break
-    return space.design(point)
+        drop = min(share * abs(here[1]), here[1] - most + SPARE * abs(most))
+        cube, price, width = move(here[0], number, drop, width)
+        here = cube, float(price)
+        idle = 0 if here[1] < best[1] - WORTH * drop else idle + 1
+        best = min(best, here, key=lambda place: place[1])
+        if idle == IDLE:
+            here, share, idle = best, share / 2, 0
+    return problem.space.design(dataclasses.replace(problem.space.point(design), cube=best[0]))
+
+
+def _cheaper(problem: Problem, cost: Callable[[Design], Any], design: Design) -> Callable[..., tuple[Any, Any, Any]]:
+    """A move of a place in the cube that takes a drop off the cost, and then to what the known constraints ask for.
+
+    It returns the place, its cost and the size of the move [edge of the cube], over which the next slope is averaged.
+    """
+    space, start = problem.space, problem.space.point(design)
+    price = lambda cube: cost(space.design(cube))
+
+    @jax.jit
+    def move(cube: Any, number: Any, drop: Any, width: Any) -> tuple[Any, Any, Any]:
+        shifts = jax.random.normal(jax.random.fold_in(jax.random.key(0), number), (NEAR, *cube.shape), cube.dtype)
+        slope = jnp.mean(jax.vmap(jax.grad(price))(jnp.clip(cube + width * shifts, 0.0, 1.0)), 0)
+        slope = jnp.where(((cube <= 0) & (slope > 0)) | ((cube >= 1) & (slope < 0)), 0.0, slope)
+        step = -drop * slope / jnp.maximum(jnp.sum(slope**2), 1e-30)
+        wished = dataclasses.replace(start, cube=space.snapped(jnp.clip(cube + step, 0.0, 1.0)))
+        moved = problem.admitted(jax.tree.map(lambda leaf: jnp.asarray(leaf)[None], wished), whole=True).cube[0]
+        return moved, price(moved), jnp.sqrt(jnp.mean(step**2))
+
+    return move
 
 
 def _alone(function: Any, design: Design) -> Any:

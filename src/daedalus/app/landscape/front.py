@@ -67,6 +67,7 @@ def front(around: Around, landscape: Landscape) -> Landscape:
         key=around.chance(7),
         rounds=look.rounds or given.rounds or 1,
         passes=look.passes,
+        settled=True,
         keys=look.keys,
         events=look.events,
         scenarios=look.scenarios,

@@ -102,13 +102,13 @@ def source_flux(sky: float, design: ArrayDesign, summaries: Summaries, truths: P
     return summaries.mean(jax.vmap(one)(summaries["array"]))
 
 
-def area(design: ArrayDesign, summaries: Summaries, truths: PyTree) -> Float[Array, ""]:
-    """The area of the convex hull of the units [m2]."""
+def area(design: ArrayDesign, summaries: Summaries | None, truths: PyTree) -> Float[Array, ""]:
+    """The area of the convex hull of the units [m2]; no sums are needed."""
     return hull_area(design.places)
 
 
-def cable(design: ArrayDesign, summaries: Summaries, truths: PyTree) -> Float[Array, ""]:
-    """The length of the shortest tree that connects the units [m]."""
+def cable(design: ArrayDesign, summaries: Summaries | None, truths: PyTree) -> Float[Array, ""]:
+    """The length of the shortest tree that connects the units [m]; no sums are needed."""
     return spanning_length(design.places)
 
 
