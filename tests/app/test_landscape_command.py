@@ -122,6 +122,26 @@ def test_the_near_optimal_set_is_that_of_the_surface_and_says_how_surely(cli, fi
     assert "Near-optimal set" in (finished / "report.html").read_text()
 
 
+def test_the_set_of_a_fitted_response_is_that_of_many_events_and_says_how_well_it_fits(cli, finished):
+    asked = ("--sampler", "response", "--places", 256, "--allowance", 0.3, "--chains", 2)
+    code, out, said = cli("landscape", "run", *QUICK, "--only", "near_optimal", *asked)
+    assert code == 0, said
+    found = looked(finished)["near_optimal"]
+    assert found["fitted"]["evaluations"] == found["evaluations"] == 256
+    slope, error = found["fitted"]["slope"]
+    assert abs(slope - 1.0) < 4 * error + 0.1
+    assert "losses by those of the fit" in out
+    assert max(found["sampling"]["rhat"].values()) < 1.05
+    problem, soft = load("dartboard/hang"), float(read_history(finished)["softness"][-1])
+    many = surface(problem, key=jax.random.key(1), events=512, scenarios=32, softness=soft)
+    even = np.random.default_rng(0).random((4000, 3))
+    true, centre = many.heights(even).loss, np.asarray(many.cubes(np.array([list(found["best"]["values"].values())])))
+    level = float(many.heights(centre).loss[0]) * 1.3
+    share = float(np.mean(true <= level))
+    assert found["volume"][0] == pytest.approx(share, rel=0.5)
+    assert found["again"]["relaxed"]["inside"][0] > 0.7
+
+
 def losses(around, cubes):
     return np.asarray(jax.jit(lambda rows: jax.lax.map(around.loss, rows, batch_size=512))(jax.numpy.asarray(cubes)))
 

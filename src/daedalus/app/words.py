@@ -14,7 +14,7 @@ Problem = Annotated[str, arg(metavar="NAME")]
 Folder = Annotated[Path, arg(metavar="DIR")]
 Precision = Literal["float32", "float64"]
 Unsound = Literal["stop", "skip", "shrink"]
-Sampler = Literal["auto", "interpolation", "mala", "nuts", "tempered", "none"]
+Sampler = Literal["auto", "interpolation", "response", "mala", "nuts", "tempered", "none"]
 Part = Literal[
     "free_play",
     "directions",
@@ -91,9 +91,12 @@ class Look:
     limits: bool = True
     """Switch effects off one by one, where the study says how."""
     sampler: Sampler = "auto"
-    """How the near-optimal set is filled: by interpolation up to 6 parameters, else by chains, unless this says so."""
+    """How the near-optimal set is filled: by interpolation up to 6 parameters, else by chains on a quadratic fitted to
+    noisy gradients (response) or, where nothing is random or a constraint is measured, on the loss itself (mala)."""
     samples: int = 300
     """Draws of each chain in the near-optimal set, or members of each tempered population."""
+    places: int = 1024
+    """With gradients and events of their own, that a response is fitted to."""
     chains: int = 8
     """Chains side by side; each needs memory of its own."""
     descents: int = 0

@@ -18,6 +18,7 @@ from daedalus.landscapes.marginal_values import MarginalValues, Multiplier, marg
 from daedalus.landscapes.membership import Membership
 from daedalus.landscapes.near_optimal import NearOptimal, near_optimal
 from daedalus.landscapes.quadratic import Quadratic, quadratic
+from daedalus.landscapes.response import Response, response
 from daedalus.landscapes.sampling import Samples, temperature
 from daedalus.landscapes.sensitivities import (
     DerivativeMeasures,
@@ -58,6 +59,7 @@ __all__ = [
     "Multiplier",
     "NearOptimal",
     "Quadratic",
+    "Response",
     "Robustness",
     "Samples",
     "Sensitivities",
@@ -89,6 +91,7 @@ __all__ = [
     "non_dominated",
     "nuts_samples",
     "quadratic",
+    "response",
     "robustness",
     "sensitivities",
     "smoothed",

@@ -36,6 +36,10 @@ def _same(cube: Place) -> Place:
     return cube
 
 
+def _unbounded(cube: Place) -> Float[Array, ""]:
+    return jnp.full_like(cube[0], -jnp.inf)
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Surface:
     """A loss over the unit cube of some named parameters, with the random events held fixed.
@@ -51,6 +55,7 @@ class Surface:
     units: tuple[str, ...] = ()
     ordered: Callable[[Place], Place] = _same  # a place with exchangeable parameters in canonical order
     admitted: Callable[[Place], Place] = _same  # the nearest place that meets the known constraints
+    known: Callable[[Place], Float[Array, ""]] = _unbounded  # excess of the worst known constraint alone [scales]
 
     def __post_init__(self) -> None:
         """Checks that the parts belong together.
@@ -151,11 +156,14 @@ def surface(
     partition = problem.partition(problem.events if events is None else events, scenarios)
     start = space.point(problem.start)
 
+    def known(cube: Place) -> Float[Array, ""]:
+        rows = [c.excess(c.read(space.design(cube), None, None)).ravel() for c in problem.constraints if c.known]
+        return jnp.max(jnp.concatenate([*rows, jnp.full(1, -jnp.inf, cube.dtype)]))
+
     def height(cube: Place) -> Height:
         point = eqx.tree_at(lambda p: p.cube, start, cube)
         found = problem.measure(point, key=key, partition=partition, softness=softness, gradient=False)
-        known = [c.excess(c.read(space.design(cube), None, None)).ravel() for c in problem.constraints if c.known]
-        rows = jnp.concatenate([found.excess.ravel(), *known, jnp.full(1, -jnp.inf, cube.dtype)])
+        rows = jnp.append(found.excess.ravel(), known(cube))
         error = jnp.where(jnp.isnan(found.loss_error), 0.0, found.loss_error)
         return Height(found.loss, error, jnp.max(rows))
 
@@ -168,6 +176,7 @@ def surface(
         tuple(entry.unit for entry in space.entries),
         ordered=(lambda cube: space.cube(space.canonical(space.design(cube)))) if _symmetric(problem.start) else _same,
         admitted=lambda cube: problem.admitted(eqx.tree_at(lambda p: p.cube, start, cube[None]), whole=True).cube[0],
+        known=known,
     )
 
 

@@ -38,10 +38,11 @@ def set_tables(landscape: dict[str, Any]) -> dict[str, Rows]:
 
 
 def _whole(found: dict[str, Any]) -> Rows:
-    inside = "inside the set" if found["run"]["inside"] else "outside: the set has better designs, on these events"
+    whose = "the events that the set is of" if found.get("fitted") is None else "the fit"
+    inside = "inside the set" if found["run"]["inside"] else f"outside: the set has better designs, on {whose}"
     rows = [
         ["method", found["method"], f"{found['how']}; {found['evaluations']} evaluations"],
-        ["least loss", with_error(*found["best"]["loss"]), "on the events that the set is of"],
+        ["least loss", with_error(*found["best"]["loss"]), f"on {whose}"],
         ["loss of the run's design", with_error(*found["run"]["loss"]), inside],
     ]
     rows.append(["share of the box", _number(*found["volume"]), found["volume_note"] or "volume of all bounds is 1"])
@@ -50,7 +51,7 @@ def _whole(found: dict[str, Any]) -> Rows:
     parts = ", ".join(f"{100 * share:.3g} %" for share in found["components"][:6])
     rows.append(["connected parts", str(len(found["components"])), f"their shares: {parts}"])
     rows.append(["independent designs", f"{found['effective']:.3g}", f"that {found['points']} points are worth"])
-    rows += _trust(found["sampling"])
+    rows += _trust(found["sampling"]) + _fit(found.get("fitted"))
     for kind, line in found["again"].items():
         share, error = line["inside"]
         apparatus = f"with fresh events, {kind} apparatus"
@@ -73,6 +74,13 @@ def _trust(sampling: dict[str, Any] | None) -> Rows:
         ["acceptance", f"{100 * sampling['acceptance']:.0f} %", f"{sampling['divergent']} divergent"],
     ]
     return rows
+
+
+def _fit(fitted: dict[str, Any] | None) -> Rows:
+    if fitted is None:
+        return []
+    bowl = f"{100 * fitted['shrinkage']:.0f} % of what makes the fit unlike a round bowl was noise and is left out"
+    return [["losses by those of the fit", with_error(*fitted["slope"]), f"1 where the fit holds; {bowl}"]]
 
 
 def _number(value: float | None, error: float | None) -> str:

@@ -2,159 +2,40 @@
 
 from __future__ import annotations
 
-import dataclasses
-from typing import Any, NamedTuple
-
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Int
 
 from daedalus.app.landscape.around import Around, Landscape
-from daedalus.app.screen import remark
-from daedalus.errors import DaedalusError
-from daedalus.landscapes import (
-    Comparison,
-    LandscapeError,
-    NearOptimal,
-    Samples,
-    Soundings,
-    compare,
-    mala_samples,
-    near_optimal,
-    nuts_samples,
-    quadratic,
-    soundings,
-    temperature,
-    tempered_samples,
-)
-from daedalus.landscapes.allowance import allowed
+from daedalus.app.landscape.ways import Way, way
+from daedalus.landscapes import Comparison, NearOptimal, Samples, compare, near_optimal, soundings
 from daedalus.landscapes.comparison import generator_of
-from daedalus.landscapes.surface import Surface
 
-FEW = 6  # parameters up to which the loss is interpolated
 SHOWN = 200  # designs of the set that are written
 AGAIN = 24  # designs of the set that are measured again with fresh events
-LEARNED = 3  # draws per parameter and chain that the warm-up takes at least, for the chains to learn their scale
-WIDEST = 0.1  # start of a chain from the place that it belongs to, per direction [edge of the cube]
-HALVINGS = 6  # of the distance of a start, until its loss is low
 RESAMPLED = 200  # draws of a bootstrap
 ENDS = (0.05, 0.95)  # of a parameter in the set, as shares of its volume
-
-
-class Way(NamedTuple):
-    """How the set was filled."""
-
-    method: str
-    text: str
-    samples: Samples | None
 
 
 def near_optimal_set(around: Around, landscape: Landscape) -> Landscape:
     """The set as JSON: its designs, size, parts, and how far all that can be trusted."""
     del landscape
-    known = None if around.soft is None else around.descents.ends
-    start = soundings(around.draws[0], around.cube[None])
-    known = start if known is None else start + known
-    way = _filled(around, known)
+    chosen = way(around)
     near = near_optimal(
-        around.draws[0],
+        chosen.surface,
         key=around.chance(2),
         allowance=around.allowance,
-        known=known,
-        samples=way.samples,
+        known=chosen.known,
+        samples=chosen.samples,
         background=max(128, 2 * len(around.cube)),
     )
-    return {"near_optimal": _written(around, near, way, start)}
+    return {"near_optimal": _written(around, near, chosen)}
 
 
-def _filled(around: Around, known: Soundings) -> Way:
-    """The draws that fill the set, or none where the loss is interpolated.
-
-    Raises:
-        LandscapeError: many parameters, and no way that suits the surface.
-    """
-    look, size = around.look, len(around.cube)
-    sampler = look.sampler
-    if sampler == "auto":
-        sampler = "interpolation" if size <= FEW else "mala"
-        if around.soft is None and size > FEW:
-            raise LandscapeError(
-                f"not sampled, because {size} parameters are too many to interpolate and the run's method saw no "
-                "derivatives; expected one of both. `--sampler tempered` needs none, but very many evaluations."
-            )
-    if sampler == "interpolation":
-        return Way("interpolation", "the loss interpolated, refined in 6 rounds of 64 places", None)
-    best = known.best
-    rise = allowed(around.allowance, float(known.losses[best]), float(known.errors[best]))
-    heat, first, key = temperature(rise, size), around.draws[0], around.chance(1)
-    if sampler == "tempered":
-        found = tempered_samples(first, temperature=heat, key=key, members=max(look.samples, 4))
-        return Way("tempered populations", f"4 populations of {max(look.samples, 4)}", found)
-    if around.soft is None:
-        raise LandscapeError(
-            f"{sampler} for a run whose method saw no derivatives; expected a surface with derivatives. Take "
-            "`--sampler tempered`, or `interpolation` for a few parameters."
-        )
-    starts = _starts(around, known, rise, heat)
-    warmup = max(look.samples, -(-LEARNED * size * 8 // look.chains))
-    text = f"{look.chains} chains of {warmup} + {look.samples} draws"
-    remark(f"... {sampler.upper()}, {text}")
-    make = mala_samples if sampler == "mala" else nuts_samples
-    how: dict[str, Any] = {"chains": look.chains, "warmup": warmup, "draws": look.samples}
-    return Way(sampler.upper(), text, _ordered(first, make(first, starts, temperature=heat, key=key, **how)))
-
-
-def _ordered(surface: Surface, samples: Samples) -> Samples:
-    """The draws in canonical order, and the diagnostics of these: a chain that exchanges like parts goes nowhere."""
-    if not surface.exchangeable:
-        return samples
-    from blackjax.diagnostics import ess_bulk, rhat  # heavy, and needed here only
-
-    shape = samples.cubes.shape
-    cubes = np.clip(surface.canonical(samples.cubes.reshape(-1, shape[-1])).reshape(shape), 1e-12, 1 - 1e-12)
-    logits = jnp.asarray(np.log(cubes / (1 - cubes)))
-    return dataclasses.replace(
-        samples, rhat=np.asarray(rhat(logits), float), effective=np.asarray(ess_bulk(logits), float)
-    )
-
-
-def _starts(around: Around, known: Soundings, rise: float, heat: float) -> Float[np.ndarray, "start param"]:
-    """Where the chains begin: about the best places of all basins within the allowance, or about the best known one.
-
-    They are draws of the local Gaussian of covariance T / Hessian, no wider than a tenth of the edge in flat
-    directions, drawn nearer until they are within twice the allowance: so far apart that R-hat means something.
-    """
-    centres, first = known.cubes[known.best][None], around.draws[0]
-    if around.look.descents > 1:
-        level = around.basins[0].loss + rise
-        centres = np.stack([basin.place for basin in around.basins.basins if basin.loss <= level])
-    rng, chains = generator_of(around.chance(9)), around.look.chains
-    found = np.resize(centres, (max(chains, len(centres)), first.size))
-    if first.size > around.look.directions:
-        return found
-    try:
-        bends = [quadratic([first], centre) for centre in centres]
-    except DaedalusError:  # no second derivative: the chains begin at the centres
-        return found
-    shifts = np.empty_like(found)
-    for row in range(len(found)):
-        bend = bends[row % len(bends)]
-        widths = np.minimum(np.sqrt(heat / np.maximum(bend.curvatures, 1e-30)), WIDEST)
-        shifts[row] = (rng.normal(size=first.size) * widths) @ bend.directions
-    reach = np.ones(len(found))
-    for _ in range(HALVINGS):
-        trial = np.clip(found + reach[:, None] * shifts, 0.0, 1.0)
-        heights = first.heights(trial)
-        far = ~((heights.loss <= known.losses[known.best] + 2 * rise) & (heights.excess <= 0))
-        reach = np.where(far, reach / 2, reach)
-    return np.clip(found + np.where(far, 0.0, reach)[:, None] * shifts, 0.0, 1.0)
-
-
-def _written(around: Around, near: NearOptimal, way: Way, start: Soundings) -> Landscape:
+def _written(around: Around, near: NearOptimal, way: Way) -> Landscape:
     rng = generator_of(around.chance(3))
     rows = _even(near, SHOWN, rng)
     designs = soundings(near.surface, near.points[rows])
-    turned = around.turned
+    turned, start = around.turned if near.surface.exchangeable else np.asarray, way.run
     known = near.volume if np.isfinite(near.volume) and near.volume > 0 else np.nan
     side = known ** (1 / near.surface.size)
     worth = _worth(near, way.samples)
@@ -176,7 +57,8 @@ def _written(around: Around, near: NearOptimal, way: Way, start: Soundings) -> L
         "points": len(near.points),
         "effective": worth,
         "sampling": _diagnosed(near, way.samples),
-        "evaluations": near.evaluations + (0 if way.samples is None else way.samples.evaluations),
+        "fitted": _agreeing(way),
+        "evaluations": _evaluations(near, way),
         "parameters": _parameters(near, turned(near.points), worth, rng),
         "correlations": _correlations(near, turned(near.points)),
         "sample": {
@@ -206,6 +88,13 @@ def _worth(near: NearOptimal, samples: Samples | None) -> float:
     return near.effective * min(share, 1.0)
 
 
+def _evaluations(near: NearOptimal, way: Way) -> int:
+    """Of the simulated loss: those of a fitted one cost nothing."""
+    if way.fitted is not None:
+        return way.fitted.evaluations
+    return near.evaluations + (0 if way.samples is None else way.samples.evaluations)
+
+
 def _note(near: NearOptimal, way: Way) -> str:
     if np.isfinite(near.volume):
         return ""
@@ -227,6 +116,15 @@ def _diagnosed(near: NearOptimal, samples: Samples | None) -> Landscape | None:
         "draws": int(samples.losses.size),
         "temperature": samples.temperature,
     }
+
+
+def _agreeing(way: Way) -> Landscape | None:
+    """How well the fitted quadratic agrees with what it was not fitted to."""
+    found = way.fitted
+    if found is None:
+        return None
+    slope = [found.slope, found.slope_error]
+    return {"slope": slope, "shrinkage": found.shrinkage, "evaluations": found.evaluations}
 
 
 def _parameters(near: NearOptimal, points: np.ndarray, worth: float, rng: np.random.Generator) -> Landscape:
