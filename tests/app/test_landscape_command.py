@@ -127,7 +127,7 @@ def test_the_set_of_a_fitted_response_is_that_of_many_events_and_says_how_well_i
     code, out, said = cli("landscape", "run", *QUICK, "--only", "near_optimal", *asked)
     assert code == 0, said
     found = looked(finished)["near_optimal"]
-    assert found["fitted"]["evaluations"] == found["evaluations"] == 256
+    assert found["fitted"]["evaluations"] == found["evaluations"] == 256 + 2 * 32
     slope, error = found["fitted"]["slope"]
     assert abs(slope - 1.0) < 4 * error + 0.1
     assert "losses by those of the fit" in out

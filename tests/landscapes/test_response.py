@@ -60,8 +60,9 @@ def test_a_bowl_without_noise_is_found_exactly():
     found = response(events(0.0), MIDDLE + 0.01, rise=RISE, key=KEY, places=128)
     np.testing.assert_allclose(found.fit.hessian, bowl(), rtol=1e-6, atol=1e-4)
     assert found.shrinkage < 1e-9
-    assert found.slope == pytest.approx(1.0, abs=1e-6)
-    assert found.evaluations == 128
+    assert found.slope[0] == pytest.approx(1.0, abs=1e-6)
+    assert found.stiffness[0] == pytest.approx(1.0, abs=1e-5)
+    assert found.evaluations == 128 + 2 * 16
     heights = found.surface.heights(inside(64))
     np.testing.assert_allclose(heights.loss, truth(inside(64)), rtol=1e-5)
     assert np.max(heights.error) < 1e-5
@@ -70,8 +71,9 @@ def test_a_bowl_without_noise_is_found_exactly():
 def test_the_set_of_noisy_events_is_the_true_one_which_that_of_fixed_events_is_not():
     make = events(0.5)
     found = response(make, MIDDLE + 0.02, rise=RISE, key=KEY, places=8192)
-    assert abs(found.slope - 1.0) < 4 * found.slope_error
-    assert found.slope_error < 0.2
+    for ratio, error in (found.slope, found.stiffness):
+        assert abs(ratio - 1.0) < 4 * error
+        assert error < 0.2
     heights = found.surface.heights(inside(500))
     wrong = heights.loss - truth(inside(500))
     assert np.sqrt(np.mean((wrong / heights.error) ** 2)) < 2.0
@@ -87,7 +89,8 @@ def test_the_set_of_noisy_events_is_the_true_one_which_that_of_fixed_events_is_n
     purity = near.weights[truth(near.points) <= level].sum()
     reach = lambda losses: np.mean(losses <= near.loss + near.allowance)
     coverage = reach(found.surface.heights(inside()).loss)
-    assert min(purity, coverage) > 0.85
+    assert purity > 0.9  # what is stiffened misses some of the set rather than adding to it
+    assert coverage > 0.7
     fixed = make(jax.random.fold_in(KEY, 1))  # what its own set leaves of the true one
     near_it = np.clip(MIDDLE + 0.1 * np.random.default_rng(2).normal(size=(20_000, SIZE)), 0.0, 1.0)
     least = np.min(fixed.heights(near_it).loss)
@@ -101,7 +104,7 @@ def test_events_of_a_task_give_the_curvature_of_its_mean():
     found = response(make, start, rise=0.05, key=KEY, places=256)
     one = float(make(KEY).heights(start[None]).loss[0])
     assert float(found.surface.heights(start[None]).loss[0]) == pytest.approx(one, rel=0.05)
-    assert abs(found.slope - 1.0) < 4 * found.slope_error + 0.05
+    assert abs(found.slope[0] - 1.0) < 4 * found.slope[1] + 0.05
     bends = np.diag(found.fit.hessian)
     assert bends[1] / bends[0] == pytest.approx(4.0, rel=0.3)
 

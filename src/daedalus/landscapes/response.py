@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Key
+from scipy.optimize import minimize
 
 from daedalus.landscapes.comparison import generator_of
 from daedalus.landscapes.errors import LandscapeError
@@ -20,6 +21,7 @@ FIRST, WIDEST = 0.02, 0.15  # half widths of the first region and of any directi
 REACH = 3.0  # rise of the loss at the places of a region [allowances]: farther out slopes stand out more, but bend
 FOLDS = 16  # parts of the places that are left out in turn, for errors
 FLAT = 0.05  # least curvature, as a share of the mean one: no direction is flatter than can be told
+CHECKED = 8  # one pair of losses checks the set for so many gradients
 BATCH = 32  # places per call of the compiled program
 
 
@@ -39,9 +41,9 @@ class Response:
     surface: Surface  # its heights' errors come from fits without one part of the places each
     fit: Fit
     shrinkage: float  # share of the Hessian that was replaced by a round bowl, for it cannot be told from noise [1]
-    slope: float  # of the measured losses by the fitted ones: 1 where the quadratic holds [1]
-    slope_error: float
-    evaluations: int  # with gradients
+    slope: tuple[float, float]  # of the measured losses by the fitted ones and its error: 1 where the quadratic holds
+    stiffness: tuple[float, float]  # by how much more than the fit says losses rise in its set, and its error [1]
+    evaluations: int  # with gradients, but for the last ones, which check the set
 
 
 def response(
@@ -59,7 +61,9 @@ def response(
     linearly on the place (a response surface, Box and Wilson, JRSS B 13 (1951) 1, of slopes instead of values), the
     Hessian is made symmetric, shrunk towards a round bowl as far as it is noise (as Ledoit and Wolf, J. Multivar. Anal.
     88 (2004) 365, do it for covariances), and its downward directions are flattened. The places lie where the last fit
-    thinks that the loss rises by a few allowances, in regions of `ROUNDS` rounds.
+    thinks that the loss rises by a few allowances, in regions of `ROUNDS` rounds. Last, losses of a set drawn from the
+    fit are measured: where they rise by more than it says, for flat directions are partly chance, all of it is made
+    stiffer by that ratio, so that designs of the set are as good as they should be, on average.
 
     Args:
         make: the surface of the events of a key, of the same parameters for every key; traceable. Known constraints are
@@ -79,22 +83,30 @@ def response(
             f"{places} places for {size} parameters and a rise of {rise:g}; expected at least {4 * size} places, and a "
             "rise above zero."
         )
-    rng, slopes, admitted = generator_of(key), _slopes(make), jax.jit(jax.vmap(first.admitted))
-    root, shape = FIRST * np.eye(size), _Data(*(np.zeros((0, *end)) for end in ((size,), (), (size,))))
+    rng, admitted = generator_of(key), jax.jit(jax.vmap(first.admitted))
+
+    def drawn(middle: np.ndarray, root: np.ndarray, count: int) -> np.ndarray:
+        wished = np.clip(middle + rng.normal(size=(count, size)) @ root.T, 0.0, 1.0)
+        return np.asarray(admitted(jnp.asarray(wished, jnp.result_type(float))), float)
+
+    slopes = _batched(lambda cube, key: jax.value_and_grad(lambda place: make(key).loss(place))(cube))
+    root, data = FIRST * np.eye(size), _Data(*(np.zeros((0, *end)) for end in ((size,), (), (size,))))
     fitted, shrinkage = Fit(centre, np.zeros(()), np.zeros(size), np.zeros((size, size))), 1.0
     for number in range(ROUNDS):
-        count = places // 2 ** (ROUNDS - max(number, 1))
-        wished = np.clip(centre + rng.normal(size=(count, size)) @ root.T, 0.0, 1.0)
-        cubes = np.asarray(admitted(jnp.asarray(wished, jnp.result_type(float))), float)
-        shape = shape.more(cubes, *slopes(cubes, jax.random.split(jax.random.fold_in(key, number), count)))
-        fitted, shrinkage = _fitted(shape, root)
+        cubes = drawn(centre, root, places // 2 ** (ROUNDS - max(number, 1)))
+        data = data.more(cubes, *slopes(cubes, jax.random.fold_in(key, number)))
+        fitted, shrinkage = _fitted(data, root)
         root = _region(fitted.hessian, REACH * rise)
-    folds = [_fitted(shape.without(fold), root)[0] for fold in range(FOLDS)]
-    slope, error = _agreement(shape, folds)
-    height = _height(fitted, Fit(*map(np.stack, zip(*folds, strict=True))), first)
+    least = _least(fitted)
+    cubes = drawn(least, _region(fitted.hessian, rise), places // CHECKED)
+    pairs = _batched(lambda cube, key: (make(key).loss(cube), make(key).loss(jnp.asarray(least, cube.dtype))))
+    stiffness = _stiffness(fitted, least, cubes, *pairs(cubes, jax.random.fold_in(key, ROUNDS)))
+    folds = [_fitted(data.without(fold), root)[0] for fold in range(FOLDS)]
+    height = _height(fitted, folds, first, (least, stiffness))
     bounds, rules = (first.lower, first.upper, first.units), {"admitted": first.admitted, "known": first.known}
     surface = Surface(height, first.names, *bounds, **rules)  # exchangeable parts stay in the order of the centre
-    return Response(surface, fitted, shrinkage, slope, error, len(shape.losses))
+    made = len(data.losses) + 2 * len(cubes)
+    return Response(surface, fitted, shrinkage, _agreement(data, folds), stiffness, made)
 
 
 class _Data(NamedTuple):
@@ -109,22 +121,25 @@ class _Data(NamedTuple):
         return _Data(*(part[np.arange(len(part)) % FOLDS != fold] for part in self))
 
 
-def _slopes(make: Callable[[Array], Surface]) -> Callable[[np.ndarray, Array], tuple[np.ndarray, np.ndarray]]:
-    """Losses and gradients at places, one key each."""
-    one = lambda cube, key: jax.value_and_grad(lambda place: make(key).loss(place))(cube)
+def _batched(
+    one: Callable[[Array, Array], tuple[Array, Array]],
+) -> Callable[[np.ndarray, Array], tuple[np.ndarray, ...]]:
+    """What is evaluated at places, each with a key of its own."""
     batch = jax.jit(lambda cubes, keys: jax.lax.map(lambda pair: one(*pair), (cubes, keys)))
 
-    def all_of(cubes: np.ndarray, keys: Array) -> tuple[np.ndarray, np.ndarray]:
+    def all_of(cubes: np.ndarray, key: Array) -> tuple[np.ndarray, ...]:
+        keys = jax.random.split(key, len(cubes))
         rows = np.resize(np.arange(len(cubes)), (-(-len(cubes) // BATCH), BATCH))
         places = jnp.asarray(cubes, jnp.result_type(float))
-        found = [batch(places[row], keys[row]) for row in rows]
-        losses, slopes = (np.concatenate([np.asarray(pair[i], float) for pair in found])[: len(cubes)] for i in (0, 1))
-        if not (np.isfinite(losses).all() and np.isfinite(slopes).all()):
+        parts = zip(*(batch(places[row], keys[row]) for row in rows), strict=True)
+        found = tuple(np.concatenate([np.asarray(each, float) for each in part])[: len(cubes)] for part in parts)
+        wrong = sum(int(np.sum(~np.isfinite(part))) for part in found)
+        if wrong:
             raise LandscapeError(
-                f"{np.sum(~np.isfinite(losses))} of {len(losses)} losses near the place are not finite; expected none. "
-                "Use more events, so that every design nearby sees some."
+                f"{wrong} of the losses and derivatives near the place are not finite; expected none. Use more events, "
+                "so that every design nearby sees some."
             )
-        return losses, slopes
+        return found
 
     return all_of
 
@@ -177,17 +192,48 @@ def _agreement(data: _Data, folds: list[Fit]) -> tuple[float, float]:
     return float(slope), float(np.sqrt(np.sum((thought * left) ** 2)) / np.sum(thought**2))
 
 
-def _height(fit: Fit, folds: Fit, first: Surface) -> Callable[[Place], Height]:
-    """The quadratic, as its error the jackknife's over the fits without one part, and the known constraints."""
+def _least(fit: Fit) -> Float[np.ndarray, "param"]:
+    """The place of the least fitted loss within the bounds."""
 
-    def loss(part: Any, cube: Place) -> Array:
-        around = cube - part.middle
-        return part.value + around @ part.gradient + 0.5 * around @ part.hessian @ around
+    def value(cube: np.ndarray) -> tuple[float, np.ndarray]:
+        around = cube - fit.middle
+        return float(_rise(around[None], fit.gradient, fit.hessian)[0]), fit.gradient + fit.hessian @ around
+
+    found = minimize(value, np.clip(fit.middle, 0.0, 1.0), jac=True, bounds=[(0.0, 1.0)] * len(fit.middle))
+    return np.asarray(found.x, float)
+
+
+def _stiffness(
+    fit: Fit, least: np.ndarray, cubes: np.ndarray, there: np.ndarray, here: np.ndarray
+) -> tuple[float, float]:
+    """The ratio of the mean rises above the least place, measured and fitted, and its standard error.
+
+    Flat directions of a noisy fit are partly chance: a set drawn from it lies where the loss rises by more.
+    """
+    rise = lambda places: _rise(places - fit.middle, fit.gradient, fit.hessian)
+    thought, measured = rise(cubes) - rise(least[None]), there - here
+    ratio = float(np.mean(measured) / np.mean(thought))
+    left = measured - ratio * thought
+    return ratio, float(np.std(left) / np.sqrt(len(left)) / np.mean(thought))
+
+
+def _height(
+    fit: Fit, folds: list[Fit], first: Surface, scaled: tuple[np.ndarray, tuple[float, float]]
+) -> Callable[[Place], Height]:
+    """The quadratic, stiffened about its least place; errors of the fits without one part each and of the stiffness."""
+    rest, (least, (ratio, unsure)) = Fit(*map(np.stack, zip(*folds, strict=True))), scaled
+    ratio = max(ratio, 1.0)
 
     def height(cube: Place) -> Height:
         cast = lambda parts: jax.tree.map(lambda leaf: jnp.asarray(leaf, cube.dtype), parts)
-        rest = jax.vmap(loss, (0, None))(cast(folds), cube)
-        error = jnp.sqrt((FOLDS - 1) * jnp.var(rest))
-        return Height(loss(cast(fit), cube), error, first.known(cube))
+        at = lambda place, part: place - part.middle
+        rise = lambda part, around: around @ part.gradient + 0.5 * around @ part.hessian @ around
+        loss = lambda part, place: part.value + rise(part, at(place, part))
+        bottom = jnp.asarray(least, cube.dtype)
+        stiff = lambda part: ratio * loss(part, cube) + (1.0 - ratio) * loss(part, bottom)
+        whole = cast(fit)
+        variance = (FOLDS - 1) * jnp.var(jax.vmap(stiff)(cast(rest)))
+        error = jnp.sqrt(variance + (unsure * (loss(whole, cube) - loss(whole, bottom))) ** 2)
+        return Height(stiff(whole), error, first.known(cube))
 
     return height

@@ -80,7 +80,11 @@ def _fit(fitted: dict[str, Any] | None) -> Rows:
     if fitted is None:
         return []
     bowl = f"{100 * fitted['shrinkage']:.0f} % of what makes the fit unlike a round bowl was noise and is left out"
-    return [["losses by those of the fit", with_error(*fitted["slope"]), f"1 where the fit holds; {bowl}"]]
+    stiffer = "what the loss rises by in the set, by what the fit says; above 1 the fit was made stiffer by as much"
+    return [
+        ["losses by those of the fit", with_error(*fitted["slope"]), f"1 where the fit holds; {bowl}"],
+        ["stiffness", with_error(*fitted["stiffness"]), stiffer],
+    ]
 
 
 def _number(value: float | None, error: float | None) -> str:

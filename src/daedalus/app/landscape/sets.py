@@ -123,8 +123,8 @@ def _agreeing(way: Way) -> Landscape | None:
     found = way.fitted
     if found is None:
         return None
-    slope = [found.slope, found.slope_error]
-    return {"slope": slope, "shrinkage": found.shrinkage, "evaluations": found.evaluations}
+    pairs = {"slope": list(found.slope), "stiffness": list(found.stiffness)}
+    return {**pairs, "shrinkage": found.shrinkage, "evaluations": found.evaluations}
 
 
 def _parameters(near: NearOptimal, points: np.ndarray, worth: float, rng: np.random.Generator) -> Landscape:
