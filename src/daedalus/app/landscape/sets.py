@@ -8,7 +8,7 @@ from jaxtyping import Int
 from daedalus.app.landscape.around import Around, Landscape
 from daedalus.app.landscape.ways import Way, way
 from daedalus.landscapes import Comparison, NearOptimal, Samples, compare, near_optimal, soundings
-from daedalus.landscapes.comparison import generator_of
+from daedalus.landscapes.comparison import LOSS, generator_of
 
 SHOWN = 200  # designs of the set that are written
 AGAIN = 24  # designs of the set that are measured again with fresh events
@@ -176,13 +176,22 @@ def _again(around: Around, near: NearOptimal, rng: np.random.Generator) -> Lands
 
 
 def _kept(found: Comparison, allowance: float) -> Landscape:
-    behind = found.differences()
+    """Errors are those of the designs that were drawn and of the events, which all designs and the best one share."""
+    behind, rises = found.differences(), found.samples[LOSS][:, 2:] - found.samples[LOSS][:, :1]
     value, error = behind.value[2:], behind.error[2:]
     share, count = float(np.mean(value <= allowance)), len(value)
+    rest = (rises.sum(0) - rises) / max(len(rises) - 1, 1)  # the means without each set of events
+    by_events = lambda without: float(np.sqrt((len(rises) - 1) * np.var(without)))
+    drawn = float(np.std(value, ddof=1) / np.sqrt(count)) if count > 1 else np.nan
     return {
         "designs": count,
         "run": [float(behind.value[1]), float(behind.error[1])],
-        "inside": [share, float(np.sqrt(max(share * (1 - share), 1 / count) / count))],
-        "behind": [float(np.mean(value)), float(np.std(value, ddof=1) / np.sqrt(count)) if count > 1 else np.nan],
+        "inside": [
+            share,
+            float(
+                np.hypot(np.sqrt(max(share * (1 - share), 1 / count) / count), by_events(np.mean(rest <= allowance, 1)))
+            ),
+        ],
+        "behind": [float(np.mean(value)), float(np.hypot(drawn, by_events(np.mean(rest, 1))))],
         "each": [[float(a), float(b)] for a, b in zip(value, error, strict=True)],
     }
