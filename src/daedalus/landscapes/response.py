@@ -218,9 +218,9 @@ def _stiffness(
     """
     rise = lambda places: _rise(places - fit.middle, fit.gradient, fit.hessian)
     thought, measured = rise(cubes) - rise(least[None]), there - here
-    ratio = float(np.mean(measured) / np.mean(thought))
-    left = measured - ratio * thought
-    return ratio, float(np.std(left) / np.sqrt(len(left)) / np.mean(thought))
+    mean = max(float(np.mean(thought)), 1e-300)  # a loss that is flat rises by nothing
+    ratio = float(np.mean(measured)) / mean
+    return ratio, float(np.std(measured - ratio * thought) / np.sqrt(len(cubes))) / mean
 
 
 def _height(

@@ -30,7 +30,7 @@ from daedalus.core.sharing import everywhere
 from daedalus.errors import RunError
 
 KEPT = 512  # readings, and points of designs
-WANTED = 0.1  # s; of an evaluation, so that a move stays below 0.2 s with what the page adds
+WANTED = 0.05  # s; of an evaluation, so that a move stays below 0.2 s with what page and browser add
 FEWEST = 16  # events per scenario
 AT_FIRST = 256  # events per scenario of the first try
 ROOM = 4.0  # so much faster than wanted an evaluation must be to be worth compiling one of more events [1]
