@@ -61,8 +61,9 @@ def worker(landscape: str, method: str, scale: float, events: int) -> dict[str, 
     from daedalus.landscapes import mala_samples, nuts_samples, temperature
 
     if method == "fitted":
-        return timed(*fitted(events, scale))
-    surface, start = formula() if landscape == "formula" else ladle(events)
+        return timed(fitted(events, scale))
+    make, start = formula() if landscape == "formula" else ladle(events)
+    surface = make(jax.random.key(0))
     share = scale * (1.0 if landscape == "formula" else LADLE_SHARE[method])
     warmup, draws = (max(int(share * steps), 8) for steps in (MALA_STEPS if method == "MALA" else NUTS_STEPS))
     sampler = mala_samples if method == "MALA" else nuts_samples
@@ -71,32 +72,32 @@ def worker(landscape: str, method: str, scale: float, events: int) -> dict[str, 
     run = lambda key: sampler(
         surface, start, temperature=heat, key=jax.random.key(key), chains=CHAINS, warmup=warmup, draws=draws
     )
-    return timed(run, 0)
+    return timed(run)
 
 
 def fitted(events: int, scale: float):
-    """A fit to the ladle's gradients with chains on it, by key, and the gradients that each of them takes."""
+    """Chains on a fit to the ladle's gradients, by the number of their key."""
+    import dataclasses
+
     import jax
-    import numpy as np
 
-    import daedalus
-    from daedalus.landscapes import nuts_samples, response, surface, temperature
+    from daedalus.landscapes import nuts_samples, response, temperature
 
-    problem = daedalus.load("muon_tomography/ladle_fill_level")
-    start = np.asarray(problem.space.point(problem.start).cube, float)
-    make = lambda key: surface(problem, key=key, events=events, softness=SHARP)
-    rise, places = FITTED_SHARE * float(make(jax.random.key(0)).heights(start[None]).loss[0]), int(PLACES * scale)
-    how = {"temperature": temperature(rise, len(start)), "chains": CHAINS, "warmup": 300, "draws": 1000}
+    make, start = ladle(events, SHARP)
+    size, rise = start.size, FITTED_SHARE * float(make(jax.random.key(0)).heights(start).loss[0])
+    how = {"temperature": temperature(rise, size), "chains": CHAINS, "warmup": 300, "draws": 1000}
+    places = max(int(PLACES * scale), 4 * size)
 
     def run(number: int):
-        found = response(make, start, rise=rise, key=jax.random.key(number), places=max(places, 4 * len(start)))
-        return nuts_samples(found.surface, start[None], key=jax.random.key(number), **how)
+        key = jax.random.key(number)
+        found = response(make, start[0], rise=rise, key=key, places=places)
+        return dataclasses.replace(nuts_samples(found.surface, start, key=key, **how), evaluations=found.evaluations)
 
-    return run, max(places, 4 * len(start))
+    return run
 
 
-def timed(run, gradients: int) -> dict[str, float]:
-    """The second of two calls timed; ``gradients`` are those of the loss, where the chains walk on a fit to it."""
+def timed(run) -> dict[str, float]:
+    """The second of two calls timed."""
     import numpy as np
 
     run(0)
@@ -110,12 +111,12 @@ def timed(run, gradients: int) -> dict[str, float]:
         "draws": int(found.losses.size),
         "acceptance": found.acceptance,
         "divergent": found.divergent,
-        "evaluations": gradients or found.evaluations,
+        "evaluations": found.evaluations,
     }
 
 
 def formula():
-    """The bent valley and its bottom."""
+    """The bent valley, whatever the key, and its bottom."""
     import jax.numpy as jnp
     import numpy as np
 
@@ -125,12 +126,12 @@ def formula():
         along, across = x[::2], x[1::2]
         return 0.5 * jnp.sum(along**2 + 4 * (across - 0.5 * along**2) ** 2)
 
-    return analytic(loss, tuple(f"x[{i}]" for i in range(SIZE)), (-8.0, 8.0)), np.full((1, SIZE), 0.5)
+    valley = analytic(loss, tuple(f"x[{i}]" for i in range(SIZE)), (-8.0, 8.0))
+    return lambda key: valley, np.full((1, SIZE), 0.5)
 
 
-def ladle(events: int):
-    """The ladle's surface and its starting design."""
-    import jax
+def ladle(events: int, softness: float = SOFTNESS):
+    """The ladle's surface of a key, and its starting design."""
     import numpy as np
 
     import daedalus
@@ -138,7 +139,7 @@ def ladle(events: int):
 
     problem = daedalus.load("muon_tomography/ladle_fill_level")
     start = np.asarray(problem.space.point(problem.start).cube, float)
-    return surface(problem, key=jax.random.key(0), events=events, softness=SOFTNESS), start[None]
+    return lambda key: surface(problem, key=key, events=events, softness=softness), start[None]
 
 
 if __name__ == "__main__":

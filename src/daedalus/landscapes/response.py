@@ -83,7 +83,8 @@ def response(
             f"{places} places for {size} parameters and a rise of {rise:g}; expected at least {4 * size} places, and a "
             "rise above zero."
         )
-    drawn = _drawer(first, generator_of(key))
+    rng = generator_of(key)
+    drawn = lambda middle, root, count: first.allowed(middle + rng.normal(size=(count, size)) @ root.T)
     slopes = _batched(lambda cube, key: jax.value_and_grad(lambda place: make(key).loss(place))(cube))
     root, data = FIRST * np.eye(size), _Data(*(np.zeros((0, *end)) for end in ((size,), (), (size,))))
     fitted, shrinkage = Fit(centre, np.zeros(()), np.zeros(size), np.zeros((size, size))), 1.0
@@ -114,17 +115,6 @@ class _Data(NamedTuple):
 
     def without(self, fold: int) -> _Data:
         return _Data(*(part[np.arange(len(part)) % FOLDS != fold] for part in self))
-
-
-def _drawer(first: Surface, rng: np.random.Generator) -> Callable[[np.ndarray, np.ndarray, int], np.ndarray]:
-    """Draws round a middle, by a root of their covariance, that keep bounds and known constraints."""
-    admitted = jax.jit(jax.vmap(first.admitted))
-
-    def drawn(middle: np.ndarray, root: np.ndarray, count: int) -> np.ndarray:
-        wished = np.clip(middle + rng.normal(size=(count, first.size)) @ root.T, 0.0, 1.0)
-        return np.asarray(admitted(jnp.asarray(wished, jnp.result_type(float))), float)
-
-    return drawn
 
 
 def _batched(

@@ -99,6 +99,13 @@ class Surface:
         ordered = np.concatenate([self._ordering(jnp.asarray(part)) for part in parts])
         return ordered[: len(cubes)].astype(cubes.dtype)
 
+    def allowed(self, cubes: Float[np.ndarray, "point param"]) -> Float[np.ndarray, "point param"]:
+        """The places moved as little as needed to meet bounds and known constraints."""
+        wished = np.clip(cubes, 0.0, 1.0)
+        if self.admitted is _same:
+            return wished
+        return np.asarray(self._admitting(jnp.asarray(wished, jnp.result_type(float))), wished.dtype)
+
     def _some(self, cubes: np.ndarray) -> Height:
         buffer = np.zeros((CHUNK, self.size), cubes.dtype)
         buffer[: len(cubes)] = cubes
@@ -113,6 +120,10 @@ class Surface:
             return jax.lax.fori_loop(0, count, at, blank)
 
         return jax.jit(measured)
+
+    @cached_property
+    def _admitting(self) -> Callable[[Array], Array]:
+        return jax.jit(lambda cubes: jax.lax.map(self.admitted, cubes))
 
     @cached_property
     def _ordering(self) -> Callable[[Array], Array]:

@@ -182,16 +182,12 @@ def _kept(found: Comparison, allowance: float) -> Landscape:
     share, count = float(np.mean(value <= allowance)), len(value)
     rest = (rises.sum(0) - rises) / max(len(rises) - 1, 1)  # the means without each set of events
     by_events = lambda without: float(np.sqrt((len(rises) - 1) * np.var(without)))
-    drawn = float(np.std(value, ddof=1) / np.sqrt(count)) if count > 1 else np.nan
+    by_draws = float(np.std(value, ddof=1) / np.sqrt(count)) if count > 1 else np.nan
+    of_share = np.hypot(np.sqrt(max(share * (1 - share), 1 / count) / count), by_events(np.mean(rest <= allowance, 1)))
     return {
         "designs": count,
         "run": [float(behind.value[1]), float(behind.error[1])],
-        "inside": [
-            share,
-            float(
-                np.hypot(np.sqrt(max(share * (1 - share), 1 / count) / count), by_events(np.mean(rest <= allowance, 1)))
-            ),
-        ],
-        "behind": [float(np.mean(value)), float(np.hypot(drawn, by_events(np.mean(rest, 1))))],
+        "inside": [share, float(of_share)],
+        "behind": [float(np.mean(value)), float(np.hypot(by_draws, by_events(np.mean(rest, 1))))],
         "each": [[float(a), float(b)] for a, b in zip(value, error, strict=True)],
     }

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, NamedTuple
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
@@ -129,15 +128,10 @@ def _fitted(around: Around, rise: float) -> Way:
 
 def _admitted(surface: Surface, samples: Samples) -> Samples:
     """The draws moved as little as needed to meet the known constraints: chains only keep near these."""
-    move = jax.jit(lambda cubes: jax.lax.map(surface.admitted, cubes))
-    cubes = np.asarray(move(jnp.asarray(_flat(samples.cubes), jnp.result_type(float))), float)
-    heights, shape = surface.heights(cubes), samples.losses.shape
+    cubes, shape = surface.allowed(samples.cubes.reshape(-1, surface.size)), samples.losses.shape
+    heights = surface.heights(cubes)
     losses, excess = (np.asarray(part, float).reshape(shape) for part in (heights.loss, heights.excess))
     return dataclasses.replace(samples, cubes=cubes.reshape(samples.cubes.shape), losses=losses, excess=excess)
-
-
-def _flat(part: np.ndarray) -> np.ndarray:
-    return part.reshape(-1, part.shape[-1])
 
 
 def _ordered(surface: Surface, samples: Samples) -> Samples:
