@@ -99,7 +99,8 @@ def response(
     stiffness = _stiffness(fitted, least, cubes, *pairs(cubes, jax.random.fold_in(key, ROUNDS)))
     folds = [_fitted(data.without(fold), root)[0] for fold in range(FOLDS)]
     height = _height(fitted, folds, first, (least, stiffness))
-    bounds, rules = (first.lower, first.upper, first.units), {"admitted": first.admitted, "known": first.known}
+    bounds = (first.lower, first.upper, first.units)
+    rules = {"admitted": first.admitted, "known": first.known, "walled": first.walled, "measured": False}
     surface = Surface(height, first.names, *bounds, **rules)  # exchangeable parts stay in the order of the centre
     made = len(data.losses) + 2 * len(cubes)
     return Response(surface, fitted, shrinkage, _agreement(data, folds), stiffness, made)

@@ -10,8 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from daedalus.landscapes.charts import LOGITS, Chart
 from daedalus.landscapes.descents import penalised
-from daedalus.landscapes.surface import Place, Scalar, Surface
+from daedalus.landscapes.surface import Scalar, Surface
 
 LOWEST = -1e30  # logarithm of a density that is none
 
@@ -52,33 +53,27 @@ def temperature(allowance: float, size: int) -> float:
     return allowance / (size / 2 + 1)
 
 
-def log_density(surface: Surface, heat: Scalar, pressure: Scalar) -> Callable[[Place], Float[Array, ""]]:
-    """The logarithm of the density in the logits x of the cube: -penalised loss / T + sum log u (1 - u); traceable.
+def log_density(
+    surface: Surface, heat: Scalar, pressure: Scalar, chart: Chart = LOGITS
+) -> Callable[[Float[Array, "param"]], Float[Array, ""]]:
+    """The logarithm of the density in the coordinates of the cube: -penalised loss / T + log Jacobian; traceable.
 
-    The last term is the Jacobian of u = 1 / (1 + exp(-x)): in the cube the density is exp(-penalised loss / T). Where
-    the constraints are met the penalty is zero, and draws reweighted by exp(loss / T) are uniform there.
+    In the cube the density is exp(-penalised loss / T). Where the constraints are met the penalty is zero, and draws
+    reweighted by exp(loss / T) are uniform there.
 
     Args:
         surface: whose loss is meant.
         heat: the temperature T [loss].
         pressure: of the constraints [loss per scale].
+        chart: which coordinates.
     """
     value = penalised(surface, pressure)
 
-    def density(logit: Place) -> Float[Array, ""]:
-        found = -value(jax.nn.sigmoid(logit))[0] / heat
-        return jnp.where(jnp.isfinite(found), found, LOWEST) + log_jacobian(logit)
+    def density(coordinates: Float[Array, "param"]) -> Float[Array, ""]:
+        found = -value(chart.cube(coordinates))[0] / heat
+        return jnp.where(jnp.isfinite(found), found, LOWEST) + chart.log_jacobian(coordinates)
 
     return density
-
-
-def log_jacobian(logit: Place) -> Float[Array, ""]:
-    """The logarithm of the derivative of the cube by its logits, and the density of logits that are uniform there.
-
-    Args:
-        logit: x, where u = 1 / (1 + exp(-x)).
-    """
-    return -jnp.sum(jax.nn.softplus(logit) + jax.nn.softplus(-logit))
 
 
 def samples_of(
@@ -89,29 +84,30 @@ def samples_of(
     *,
     heat: float,
     facts: tuple[float, int, int],
+    chart: Chart = LOGITS,
 ) -> Samples:
     """The draws with their heights and diagnostics.
 
-    Where a surface has no constraints, its losses follow from the densities; else the draws are measured once more.
+    Where no constraint can have pressed, losses follow from the densities; else the draws are measured once more.
 
     Args:
         method: its name.
         surface: what was sampled.
-        path: logits of the draws.
-        densities: their logarithms, of the logits; None: to be measured.
+        path: coordinates of the draws.
+        densities: their logarithms, of the coordinates; None: to be measured.
         heat: the temperature [loss].
         facts: acceptance, divergences, evaluations so far.
+        chart: which coordinates.
     """
-    logits = np.asarray(path, float).reshape(-1, path.shape[-1])
-    cubes = 1 / (1 + np.exp(-logits))
+    coordinates = np.asarray(path, float).reshape(-1, path.shape[-1])
+    cubes, jacobian = _placed(chart, coordinates)
     acceptance, divergent, made = facts
-    if densities is not None and np.isneginf(surface.heights(cubes[:1]).excess[0]):
-        jacobian = np.sum(np.logaddexp(0.0, logits) + np.logaddexp(0.0, -logits), 1)
-        losses = -heat * (np.asarray(densities, float).ravel() + jacobian)
-        excess, made = np.full(len(logits), -np.inf), made + 1
+    excess = surface.known_excess(cubes)
+    if densities is not None and not surface.measured and np.all(excess <= 0):
+        losses = -heat * (np.asarray(densities, float).ravel() - jacobian)
     else:
         heights = surface.heights(cubes)
-        losses, excess, made = np.asarray(heights.loss, float), np.asarray(heights.excess, float), made + len(logits)
+        losses, excess, made = np.asarray(heights.loss, float), np.asarray(heights.excess, float), made + len(cubes)
     rhat, effective = _diagnostics(jnp.asarray(path))
     return Samples(
         method,
@@ -125,6 +121,13 @@ def samples_of(
         divergent,
         made,
     )
+
+
+def _placed(chart: Chart, coordinates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The places of coordinates in double precision, and the logarithms of their Jacobians."""
+    if chart.turned is not None:
+        return coordinates, np.zeros(len(coordinates))
+    return 1 / (1 + np.exp(-coordinates)), -np.sum(np.logaddexp(0.0, coordinates) + np.logaddexp(0.0, -coordinates), 1)
 
 
 @jax.jit

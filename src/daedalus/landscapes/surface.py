@@ -56,6 +56,8 @@ class Surface:
     ordered: Callable[[Place], Place] = _same  # a place with exchangeable parameters in canonical order
     admitted: Callable[[Place], Place] = _same  # the nearest place that meets the known constraints
     known: Callable[[Place], Float[Array, ""]] = _unbounded  # excess of the worst known constraint alone [scales]
+    walled: bool = False  # whether known constraints bound the places, none of whose parameters takes whole numbers
+    measured: bool = True  # whether there are constraints besides, whose excess an evaluation finds
 
     def __post_init__(self) -> None:
         """Checks that the parts belong together.
@@ -106,6 +108,10 @@ class Surface:
             return wished
         return np.asarray(self._admitting(jnp.asarray(wished, jnp.result_type(float))), wished.dtype)
 
+    def known_excess(self, cubes: Float[np.ndarray, "point param"]) -> Float[np.ndarray, "point"]:
+        """The excess of the worst known constraint alone at many places [scales]."""
+        return np.asarray(self._knowing(jnp.asarray(cubes, jnp.result_type(float))), float)
+
     def _some(self, cubes: np.ndarray) -> Height:
         buffer = np.zeros((CHUNK, self.size), cubes.dtype)
         buffer[: len(cubes)] = cubes
@@ -124,6 +130,10 @@ class Surface:
     @cached_property
     def _admitting(self) -> Callable[[Array], Array]:
         return jax.jit(lambda cubes: jax.lax.map(self.admitted, cubes))
+
+    @cached_property
+    def _knowing(self) -> Callable[[Array], Array]:
+        return jax.jit(lambda cubes: jax.lax.map(self.known, cubes))
 
     @cached_property
     def _ordering(self) -> Callable[[Array], Array]:
@@ -188,6 +198,8 @@ def surface(
         ordered=(lambda cube: space.cube(space.canonical(space.design(cube)))) if _symmetric(problem.start) else _same,
         admitted=lambda cube: problem.admitted(eqx.tree_at(lambda p: p.cube, start, cube[None]), whole=True).cube[0],
         known=known,
+        walled=any(constraint.known for constraint in problem.constraints) and not bool(space.whole.any()),
+        measured=bool(problem.goals.constraints),
     )
 
 
@@ -215,4 +227,4 @@ def analytic(
     lower, upper = (np.full(len(names), each) for each in bounds)
     free = lambda cube: loss(lower + (upper - lower) * cube)
     height = lambda cube: Height(free(cube), jnp.zeros_like(cube[0]), jnp.full_like(cube[0], -jnp.inf))
-    return Surface(height, names, lower, upper, ordered=ordered)
+    return Surface(height, names, lower, upper, ordered=ordered, measured=False)

@@ -12,8 +12,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Key
 
+from daedalus.landscapes.charts import log_jacobian
 from daedalus.landscapes.errors import LandscapeError
-from daedalus.landscapes.sampling import Samples, log_density, log_jacobian, samples_of
+from daedalus.landscapes.sampling import Samples, log_density, samples_of
 from daedalus.landscapes.surface import Surface
 
 TEMPERATURES = 200  # most of a population

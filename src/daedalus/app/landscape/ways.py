@@ -121,7 +121,7 @@ def _fitted(around: Around, rise: float) -> Way:
     how: dict[str, Any] = {"chains": look.chains, "draws": max(look.samples, FITTED)}
     samples = nuts_samples(found.surface, around.cube[None], temperature=heat, key=around.chance(9), **how)
     text = f"{look.chains} chains of {how['draws']} draws on a quadratic fitted to the gradients of {places} places"
-    if any(constraint.known for constraint in around.problem.constraints):
+    if any(constraint.known for constraint in around.problem.constraints) and not found.surface.walled:
         samples, text = _admitted(found.surface, samples), f"{text}, moved to where known constraints are met"
     return Way("response", text, found.surface, run, run, samples, found)
 
