@@ -25,6 +25,7 @@ from matplotlib.figure import Figure
 from daedalus.core import Problem, scoring_key
 from daedalus.drawing.ground import draw_ground
 from daedalus.drawing.palette import INK, VERMILION
+from daedalus.execution.run_folder import DESIGN, read_design
 from daedalus.landscapes import nuts_samples, temperature
 from daedalus.landscapes.surface import Surface, surface
 from daedalus.studies.ground_array.design import ArrayDesign
@@ -69,9 +70,7 @@ def main() -> None:
 
 def cube_of(problem: Problem, run: Path) -> np.ndarray:
     """The place of a run's design in the unit cube."""
-    values = json.loads((run / "design.json").read_text())["parameters"]
-    space = problem.space
-    return (np.array([values[name]["value"] for name in space.names]) - space.lower) / (space.upper - space.lower)
+    return np.asarray(problem.space.cube(read_design(run / DESIGN, problem)), float)
 
 
 def drawn(problem: Problem, loss: Surface, best: np.ndarray) -> dict[str, np.ndarray]:
@@ -122,15 +121,15 @@ def trust(loss: Surface, found: dict[str, np.ndarray]) -> dict:
     }
 
 
-def places_of(cubes: np.ndarray) -> np.ndarray:
+def places_of(problem: Problem, cubes: np.ndarray) -> np.ndarray:
     """The places of all units [layout, unit, 2] in m."""
-    space = swgo_flux(UNITS).space
+    space = problem.space
     return (space.lower + (space.upper - space.lower) * cubes).reshape(-1, 2, UNITS).transpose(0, 2, 1)
 
 
 def shapes(problem: Problem, cubes: np.ndarray) -> dict:
     """What layouts look like: mean, and the range of nine in ten."""
-    places = jnp.asarray(places_of(cubes), jnp.result_type(float))
+    places = jnp.asarray(places_of(problem, cubes), jnp.result_type(float))
     edge = -np.asarray(jax.lax.map(site_of(problem).outside, places))
     of = lambda figure: np.asarray(jax.lax.map(lambda at: figure(ArrayDesign(at[:, 0], at[:, 1]), None, None), places))
     figures = {f"within {width} m of the fence": np.mean(edge < width, 1) for width in FENCES}
@@ -165,14 +164,14 @@ def picture(problem: Problem, best: np.ndarray, found: dict[str, np.ndarray]) ->
     """Where units stand in the set and in the optimum, and some layouts of the set."""
     figure = Figure(figsize=(10.0, 7.2), layout="constrained")
     axes = figure.subplot_mosaic([["map", str(number)] for number in range(LAYOUTS)], width_ratios=[3, 1])
-    places = places_of(found["cubes"].reshape(-1, len(best)))
+    places = places_of(problem, found["cubes"].reshape(-1, len(best)))
     edges = [np.arange(low, high + 1.0, CELL) for low, high in ((-3.5 * km, 1.9 * km), (-3.6 * km, 2.0 * km))]
     counts = np.histogram2d(*places.reshape(-1, 2).T, bins=edges)[0] / len(places)
     room = room_of(problem, edges)
     density = np.where(room > 0.2 * (CELL / km) ** 2, counts / np.maximum(room, 1e-9), np.nan)
     shade = axes["map"].pcolormesh(*(each / km for each in edges), density.T, cmap="Blues", vmin=0.0)
     figure.colorbar(shade, ax=axes["map"], label="units per km2, mean of the set")
-    optimum = places_of(best[None])[0] / km
+    optimum = places_of(problem, best[None])[0] / km
     axes["map"].scatter(*optimum.T, s=14, color=VERMILION, linewidths=0, label="optimum", zorder=3)
     axes["map"].legend(loc="lower left")
     axes["map"].set_title("near-optimal set of 60 units: within 5 % of the least flux error")

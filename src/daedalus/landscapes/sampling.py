@@ -22,7 +22,7 @@ class Samples:
     """Draws of several chains, or of several populations, and how far they can be trusted.
 
     R-hat and the effective numbers are the rank-normalised ones of split chains (Vehtari et al., Bayesian Anal. 16
-    (2021) 667) as BlackJAX makes them, in the logits of the cube; R-hat above 1.01 says that the chains disagree. The
+    (2021) 667) as BlackJAX makes them, in the chains' coordinates; R-hat above 1.01 says that the chains disagree. The
     members of a population are no chain in time: their effective number is that of their weights before the last
     resampling, and R-hat compares the populations.
     """
