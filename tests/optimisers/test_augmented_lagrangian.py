@@ -10,8 +10,8 @@ import pytest
 from core.toys import OBJECTIVES, limited, ruler_problem
 from daedalus.core import Goals
 from daedalus.errors import OptimiserError
-from daedalus.optimisers import SGD, Adam
-from daedalus.optimisers.augmented_lagrangian import AugmentedLagrangian, Multipliers
+from daedalus.optimisers import SGD, Adam, Sobol
+from daedalus.optimisers.augmented_lagrangian import AugmentedLagrangian, Multipliers, pressed_on
 from daedalus.optimisers.lbfgs import LBFGS
 from daedalus.optimisers.newton import Newton
 from daedalus.search import optimise
@@ -113,6 +113,20 @@ def test_a_quadratic_with_an_equality_has_the_multiplier_of_the_closed_form(meth
     assert np.allclose(noisy.values[-5:, 0].mean(0), c - multiplier / (2 * a), atol=0.06)
 
 
+@pytest.mark.parametrize("method", [LBFGS(step_share=0.01), Adam(step_share=0.01)], ids=["lbfgs", "adam"])
+def test_a_search_that_presses_on_stays_at_the_optimum_another_one_found(method):
+    # minimise sum (x - 2)^2 with sum x <= 1: both 1/2, pressed by 3
+    loss, rows = lambda x: jnp.sum((x - 2) ** 2), lambda x: jnp.array([-9.0, jnp.sum(x) - 1])
+    ask = {"space": box([0.5, 0.5], 0.0, 4.0), "loss": loss, "rows": rows}
+    state = search(LBFGS(), rounds=60, **ask)().state
+    assert multipliers_of(state).values[0].tolist() == pytest.approx([0.0, 3.0], rel=0.02)
+    anew, further = (search(how, rounds=12, **ask)().values[:, 0] for how in (method, pressed_on(method, state)))
+    assert np.abs(further - 0.5).max() < 0.06  # a step or two
+    assert np.abs(anew - 0.5).max() > 0.2
+    assert pressed_on(Sobol(), state) == Sobol()
+    assert pressed_on(method, ()) is method
+
+
 def test_g06():
     # Floudas and Pardalos 1990: a crescent at most 0.1 wide; both constraints hold, their gradients nearly parallel
     cubic = lambda x: ((x[0] - 10) ** 3 + (x[1] - 20) ** 3) / 1000
@@ -137,3 +151,5 @@ def test_a_measured_constraint_holds_through_the_loop():
 def test_misuse():
     with pytest.raises(OptimiserError, match=r"growth 0\.5"):
         AugmentedLagrangian(growth=0.5)
+    with pytest.raises(OptimiserError, match=r"-1\.0"):
+        AugmentedLagrangian(first=(0.0, -1.0))

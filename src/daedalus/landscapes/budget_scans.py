@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
@@ -17,8 +18,9 @@ from daedalus.landscapes.comparison import KEYS, LOSS, compare
 from daedalus.landscapes.errors import LandscapeError
 from daedalus.landscapes.fronts import non_dominated
 from daedalus.landscapes.trade_offs import Front, aims
+from daedalus.optimisers.augmented_lagrangian import pressed_on
 from daedalus.optimisers.schedules import Latter, Schedule
-from daedalus.search import optimise
+from daedalus.search import Progress, optimise
 
 _CHOICE = 2**20  # number of the events that the best designs are chosen by, beyond those of all searches
 _LATER = 0.6  # share of the optimiser's schedules that searches after the first leave out [1]
@@ -60,8 +62,9 @@ def budget_scan(
     """The best performance within each budget: searches from the largest budget down, each from the last one's design.
 
     That design is first made to cost no more than the next budget (`affordable`). A search that begins at an optimum
-    needs no large steps, and no softened apparatus: it follows the last part of the optimiser's schedules. Of all
-    designs found the best within each budget is taken, by events of their own; then these are measured with others.
+    needs no large steps, and no softened apparatus: it follows the last part of the optimiser's schedules, and its
+    budget presses from the first round on as hard as the last one did at the end. Of all designs found the best within
+    each budget is taken, by events of their own; then these are measured with others.
 
     Args:
         problem: the task.
@@ -117,17 +120,20 @@ class _Scan:
         """The designs found, each with the number of its budget, and the histories of all searches."""
         down = [*reversed(range(len(self.tasks)))]
         order = [*down, *range(1, len(down))][: len(down) * passes]
-        methods = _later(self.optimiser) if self.settled else self.optimiser, _later(self.optimiser)
-        begin, found, histories = self.tasks[0].start, list[tuple[int, Design]](), list[History]()
+        later, begin = _later(self.optimiser), self.tasks[0].start
+        method = later if self.settled else self.optimiser
+        found, histories, last = list[tuple[int, Design]](), list[History](), deque[Progress](maxlen=1)
         for number, step in enumerate(order):
-            start = self.move(float(self.budgets[step]), begin)
-            task = dataclasses.replace(self.tasks[step], start=start)
-            histories.append(self.search(task, methods[bool(found)], key=jax.random.fold_in(key, number)))
+            task = dataclasses.replace(self.tasks[step], start=self.move(float(self.budgets[step]), begin))
+            history = self.search(task, method, key=jax.random.fold_in(key, number), watch=(last.append,))
+            histories.append(history)
             try:
-                begin = histories[-1].design(task, histories[-1].best_row())
+                best = history.best_row()
+                begin = history.design(task, best)
             except RunError:  # nothing feasible: the next search starts where this one did
                 continue
             found.append((step, begin))
+            method = pressed_on(later, last[-1].state, int(history["start"][best]))
         return found, tuple(histories)
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-import equinox as eqx
-import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int
+import dataclasses
+from typing import Any
 
-from daedalus.core import Evaluation, Goals, Pressure
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int, PyTree
+
+from daedalus.core import Evaluation, Goals, Optimiser, Pressure
 from daedalus.errors import OptimiserError
 
 REDUCED = 0.5  # share of the last violation below which the weight of a settled search need not grow [1]
@@ -44,6 +48,7 @@ class AugmentedLagrangian(eqx.Module):
     limit: float = 1e4  # largest weight [loss per squared scale]
     margin: float = 0.01  # largest one [scales]
     every: int = 10  # evaluations after which multipliers change, settled or not
+    first: float | tuple[float, ...] = 0.0  # multipliers at first, one for all rows or one each [loss per scale]
 
     def __check_init__(self) -> None:
         if not (0 < self.weight <= self.limit and self.growth >= 1 and self.margin >= 0 and self.every >= 1):
@@ -52,12 +57,15 @@ class AugmentedLagrangian(eqx.Module):
                 f"{self.margin} and every {self.every} evaluations; expected 0 < weight <= limit, growth >= 1, "
                 "margin >= 0, every >= 1."
             )
+        if min(self.first if isinstance(self.first, tuple) else (self.first,), default=0.0) < 0:
+            raise OptimiserError(f"multipliers of {self.first} at first; expected none below zero.")
 
     def begin(self, starts: int, goals: Goals) -> Multipliers | None:
         """No multipliers yet; None where there are no measured constraints."""
         if not goals.constraints:
             return None
-        zero, values = jnp.zeros(starts), jnp.zeros((starts, goals.constraints))
+        zero, first = jnp.zeros(starts), jnp.asarray(self.first, float)
+        values = jnp.broadcast_to(first, (starts, goals.constraints))
         return Multipliers(values, zero + self.weight, zero + jnp.inf, jnp.zeros(starts, jnp.int32))
 
     def pressure(self, state: Multipliers | None) -> Pressure | None:
@@ -107,3 +115,24 @@ class AugmentedLagrangian(eqx.Module):
 
     def _margin(self, state: Multipliers) -> Float[Array, "start"]:
         return jnp.minimum(self.margin, state.violation)
+
+
+def pressed_on(optimiser: Optimiser, state: PyTree, start: int = 0) -> Optimiser:
+    """The optimiser, pressing at first as hard as one start of another search did at last; itself where none did.
+
+    Args:
+        optimiser: a method.
+        state: that of a search for a task with the same rows of constraints.
+        start: its number in that search.
+    """
+    found = _every(Multipliers, state)
+    if not found:
+        return optimiser
+    first = tuple(found[0].values[start].tolist())
+    press = lambda leaf: dataclasses.replace(leaf, first=first) if isinstance(leaf, AugmentedLagrangian) else leaf
+    return jax.tree.map(press, optimiser, is_leaf=lambda leaf: isinstance(leaf, AugmentedLagrangian))
+
+
+def _every(kind: type, tree: PyTree) -> list[Any]:
+    inside = lambda leaf: isinstance(leaf, kind)
+    return [leaf for leaf in jax.tree.leaves(tree, is_leaf=inside) if inside(leaf)]
