@@ -61,6 +61,7 @@ def assert_same(folder, other):
             np.testing.assert_array_equal(history[name], whole[name], err_msg=name)
 
 
+@pytest.mark.slow
 def test_processes_share_a_search_end_it_together_and_go_on(alone, tmp_path):
     before, folder = followers(), tmp_path / "run"
     code, said = called(*RUN, "--out", folder, "--processes", 2, "--hours", 1e-9)

@@ -15,16 +15,21 @@ NOTCHED = polygon([(0.0, 0.0), (10.0, 0.0), (10.0, 8.0), (6.0, 8.0), (5.0, 3.0),
 ROAD = polygon([(-1.0, 1.0), (11.0, 2.0), (11.0, 2.6), (-1.0, 1.6)])
 BOULDERS = [disc((2.0, 5.0), 1.2), disc((3.5, 5.0), 1.0), disc((10.0, 5.5), 2.0)]  # two overlap, one sticks out
 CASES = {
-    "forbidden ground": region(NOTCHED, [*BOULDERS, ROAD]),
-    "forbidden ground with a margin": region(NOTCHED, [*BOULDERS, ROAD], margin=0.3),
-    "round site": region(disc((5.0, 4.0), 5.0), [ROAD, disc((5.0, 4.0), 1.0)], margin=0.2),
+    "forbidden ground": lambda: region(NOTCHED, [*BOULDERS, ROAD]),
+    "forbidden ground with a margin": lambda: region(NOTCHED, [*BOULDERS, ROAD], margin=0.3),
+    "round site": lambda: region(disc((5.0, 4.0), 5.0), [ROAD, disc((5.0, 4.0), 1.0)], margin=0.2),
 }
 POINTS = np.concatenate([np.random.default_rng(1).uniform(-4, 14, (300, 2)), [[2.0, 5.0], [10.0, 0.0], [5.0, 4.0]]])
 
 
 @cache
+def case(name):
+    return CASES[name]()
+
+
+@cache
 def compiled(name):
-    space = CASES[name]
+    space = case(name)
     return jax.jit(lambda points: space.outside(points)), jax.jit(lambda points: space.nearest(points))
 
 
@@ -39,12 +44,12 @@ def test_places_are_the_nearest_ones(name):
     moved = np.hypot(*(nearest - POINTS).T)
     np.testing.assert_array_equal(nearest[outside <= 0], POINTS[outside <= 0])
     assert np.all(violation(nearest) <= 0.0)
-    assert np.all(moved[outside > 0] <= expected[outside > 0] + 20 * CASES[name].clear)  # as near as the map's nearest
+    assert np.all(moved[outside > 0] <= expected[outside > 0] + 20 * case(name).clear)  # as near as the map's nearest
     assert np.all(moved >= np.maximum(outside, 0.0))
 
 
 def test_a_margin_is_kept():
-    space = CASES["forbidden ground with a margin"]
+    space = case("forbidden ground with a margin")
     places = compiled("forbidden ground with a margin")[1](POINTS)
     assert float(NOTCHED.outside(places).max()) <= -0.3
     for shape in space.forbidden:
@@ -53,7 +58,7 @@ def test_a_margin_is_kept():
 
 
 def test_derivatives_are_those_of_projections():
-    space = CASES["forbidden ground"]
+    space = case("forbidden ground")
     nearest = compiled("forbidden ground")[1]
     jacobian = jax.jit(jax.vmap(jax.jacobian(lambda point: space.nearest(point))))(POINTS)
     finite = np.stack([(nearest(POINTS + h) - nearest(POINTS - h)) / 2e-6 for h in 1e-6 * np.eye(2)], -1)

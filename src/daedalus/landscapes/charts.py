@@ -23,6 +23,7 @@ class Chart(NamedTuple):
     cube: Callable[[Float[Array, "param"]], Place]  # traceable
     coordinates: Callable[[np.ndarray], np.ndarray]  # of places
     log_jacobian: Callable[[Float[Array, "param"]], Float[Array, ""]]  # of the cube by the coordinates; traceable
+    placed: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]  # both of these, of rows, in double precision
     turned: Turn | None  # place and speed after a straight move that may meet walls
 
 
@@ -35,7 +36,12 @@ def log_jacobian(logit: Float[Array, "param"]) -> Float[Array, ""]:
     return -jnp.sum(jax.nn.softplus(logit) + jax.nn.softplus(-logit))
 
 
-LOGITS = Chart(jax.nn.sigmoid, lambda cubes: np.log(cubes / (1 - cubes)), log_jacobian, None)
+def _placed(logits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    up, down = np.logaddexp(0.0, logits), np.logaddexp(0.0, -logits)
+    return np.exp(-down), -np.sum(up + down, 1)
+
+
+LOGITS = Chart(jax.nn.sigmoid, lambda cubes: np.log(cubes / (1 - cubes)), log_jacobian, _placed, None)
 
 
 def chart(surface: Surface) -> Chart:
@@ -46,7 +52,8 @@ def chart(surface: Surface) -> Chart:
     """
     if not surface.walled:
         return LOGITS
-    return Chart(lambda cube: cube, lambda cubes: cubes, lambda cube: jnp.zeros_like(cube[0]), mirrored(surface))
+    itself, flat = lambda cube: cube, lambda cube: jnp.zeros_like(cube[0])
+    return Chart(itself, itself, flat, lambda cubes: (cubes, np.zeros(len(cubes))), mirrored(surface))
 
 
 def mirrored(surface: Surface) -> Turn:

@@ -100,7 +100,7 @@ def samples_of(
         chart: which coordinates.
     """
     coordinates = np.asarray(path, float).reshape(-1, path.shape[-1])
-    cubes, jacobian = _placed(chart, coordinates)
+    cubes, jacobian = chart.placed(coordinates)
     acceptance, divergent, made = facts
     excess = surface.known_excess(cubes)
     if densities is not None and not surface.measured and np.all(excess <= 0):
@@ -121,13 +121,6 @@ def samples_of(
         divergent,
         made,
     )
-
-
-def _placed(chart: Chart, coordinates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The places of coordinates in double precision, and the logarithms of their Jacobians."""
-    if chart.turned is not None:
-        return coordinates, np.zeros(len(coordinates))
-    return 1 / (1 + np.exp(-coordinates)), -np.sum(np.logaddexp(0.0, coordinates) + np.logaddexp(0.0, -coordinates), 1)
 
 
 @jax.jit

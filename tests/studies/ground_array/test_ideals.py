@@ -16,9 +16,17 @@ from daedalus.landscapes import limits
 KEY = jax.random.key(9)
 NAME = "ground_array/swgo_flux"
 OPTIONS = {"units": 12, "start": "hexagonal", "spacing": 150.0}
-PROBLEM = load(NAME, **OPTIONS)
-IDEALS = resolved(offer(NAME).ideals)(PROBLEM)
 SHOWERS = 64
+
+
+@pytest.fixture(scope="module")
+def problem():
+    return load(NAME, **OPTIONS)
+
+
+@pytest.fixture(scope="module")
+def ideals(problem):
+    return resolved(offer(NAME).ideals)(problem)
 
 
 def estimates(problem):
@@ -27,22 +35,25 @@ def estimates(problem):
     return eqx.filter_jit(lambda own: own.events(jnp.arange(SHOWERS), SHOWERS, key=key))(chain)[ShowerEstimates]
 
 
-REAL = estimates(PROBLEM)
+@pytest.fixture(scope="module")
+def real(problem):
+    """What the real apparatus makes of it."""
+    return estimates(problem)
 
 
-def test_with_exact_times_directions_are_far_better_known():
-    found = estimates(IDEALS["time resolution"])
-    bright = np.asarray(REAL.detected) > 0.5
+def test_with_exact_times_directions_are_far_better_known(ideals, real):
+    found = estimates(ideals["time resolution"])
+    bright = np.asarray(real.detected) > 0.5
     assert bright.sum() >= 3
-    assert np.all(found.pointing_error[bright] < 0.2 * REAL.pointing_error[bright])
-    np.testing.assert_array_equal(found.detected, REAL.detected)
+    assert np.all(found.pointing_error[bright] < 0.2 * real.pointing_error[bright])
+    np.testing.assert_array_equal(found.detected, real.detected)
 
 
-def test_without_a_threshold_more_showers_are_detected_and_known_as_before():
-    found = estimates(IDEALS["trigger"])
-    assert np.all(found.detected >= REAL.detected)
-    assert np.mean(found.detected) > 2 * np.mean(REAL.detected)
-    np.testing.assert_array_equal(found.statistic, REAL.statistic)
+def test_without_a_threshold_more_showers_are_detected_and_known_as_before(ideals, real):
+    found = estimates(ideals["trigger"])
+    assert np.all(found.detected >= real.detected)
+    assert np.mean(found.detected) > 2 * np.mean(real.detected)
+    np.testing.assert_array_equal(found.statistic, real.statistic)
 
 
 @pytest.mark.parametrize("rung", ["fisher", "full"])
@@ -64,8 +75,8 @@ def test_every_stage_that_knows_the_stations_gets_the_others(rung):
 
 
 @pytest.mark.slow
-def test_no_ideal_makes_the_flux_worse():
-    bare = dataclasses.replace(PROBLEM, metrics=())
+def test_no_ideal_makes_the_flux_worse(problem):
+    bare = dataclasses.replace(problem, metrics=())
     ideals = resolved(offer(NAME).ideals)(bare)
     found = limits(bare, ideals, bare.start, key=scoring_key(KEY), events=256, more_events=1)
     change = found.differences("gamma_flux_error")

@@ -114,6 +114,7 @@ def test_derivatives_by_edges_bandwidth_and_weights():
     np.testing.assert_allclose(by_bias[:, 2], difference, rtol=1e-4, atol=1e-6)  # rectifiers have kinks
 
 
+@pytest.mark.slow
 def test_a_short_search_excludes_more_without_a_bad_step():
     problem, recipe = PROBLEM, blobs_recipe(PROBLEM)
     history = optimise(problem, recipe.optimiser, key=KEY, rounds=120, events=2000, chunk=40)
