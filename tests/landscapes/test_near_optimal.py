@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from daedalus.landscapes import Allowance, LandscapeError
+from daedalus.landscapes import Allowance, LandscapeError, Samples
 from daedalus.landscapes.basins import basins
 from daedalus.landscapes.chains import nuts_samples
 from daedalus.landscapes.descents import descents
@@ -15,8 +15,10 @@ from daedalus.landscapes.filling import filling
 from daedalus.landscapes.interpolation import scattering
 from daedalus.landscapes.near_optimal import near_optimal
 from daedalus.landscapes.sampling import temperature
+from daedalus.landscapes.soundings import recorded
 from daedalus.landscapes.surface import analytic
 from daedalus.landscapes.tempering import tempered_samples
+from daedalus.landscapes.volume import Volume, ellipsoid_volume, log_ball
 from landscapes.valleys import BENT, banana, bowl, brute, double_well, exchangeable, fenced, grid, ring
 
 KEY = jax.random.key(5)
@@ -146,6 +148,30 @@ def test_reweighted_chains_fill_a_set_of_many_parameters():
     coverage, purity = rates(near.contains(places), surface.heights(places).loss <= allowance)
     assert coverage >= 0.95
     assert purity >= 0.95
+
+
+@pytest.mark.parametrize(("size", "count"), [(20, 1000), (130, 4000)])
+def test_a_volume_of_many_parameters_is_known_by_its_side(size, count):
+    stiff, allowance = 1e8, 1.0
+    heat = temperature(allowance, size)
+    offsets = np.random.default_rng(3).normal(size=(8, count, size)) * np.sqrt(heat / stiff)
+    losses = 0.5 * stiff * np.sum(offsets**2, -1)
+    surface = analytic(lambda x: 0.5 * stiff * jnp.sum((x - 0.5) ** 2), tuple(f"x{i}" for i in range(size)))
+    made = Samples("exact", 0.5 + offsets, losses, -np.ones_like(losses), heat, *np.ones((2, size)), 1.0, 0, 0)
+    draws = recorded(surface, 0.5 + offsets.reshape(-1, size), losses.ravel(), -np.ones(losses.size))
+    found = ellipsoid_volume(surface, made, draws, draws.losses <= allowance, np.random.default_rng(4))
+    exact = log_ball(size) + size / 2 * np.log(2 * allowance / stiff)
+    assert (found.share == 0.0) == (size == 130)  # e^-1287 is less than the smallest number
+    assert abs(found.log - exact) < 4 * found.relative_error
+    side, error = found.side(size)
+    assert abs(side - np.exp(exact / size)) < 4 * error < 0.02 * side
+    few = ellipsoid_volume(surface, made, draws, draws.losses <= 0.8 * allowance, np.random.default_rng(4))
+    assert np.isnan(few.log) == (size == 130)
+
+
+def test_volumes_have_sides():
+    assert Volume.of(0.25, 0.01).side(2) == pytest.approx((0.5, 0.01))
+    assert np.isnan([Volume().share, Volume().error, *Volume().side(3)]).all()
 
 
 def test_tempered_samples_fill_both_wells_in_their_shares():

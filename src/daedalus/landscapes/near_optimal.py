@@ -17,7 +17,7 @@ from daedalus.landscapes.membership import Membership, membership
 from daedalus.landscapes.sampling import Samples
 from daedalus.landscapes.soundings import Soundings, recorded, soundings
 from daedalus.landscapes.surface import Surface
-from daedalus.landscapes.volume import ellipsoid_volume, evidence_volume
+from daedalus.landscapes.volume import Volume, ellipsoid_volume, evidence_volume
 from daedalus.optimisers.sobol import sobol_points
 
 WIDE, SLACK = 4.0, 0.3  # how far outside the thought boundary places are tried, at first and in the end [allowances]
@@ -39,8 +39,7 @@ class NearOptimal:
     losses: Float[np.ndarray, "point"]  # [1]
     components: Int[np.ndarray, "point"]  # which connected part a point belongs to, the largest being 0
     shares: Float[np.ndarray, "component"]  # of the volume
-    volume: float  # share of the cube; NaN where unknown
-    volume_error: float  # its standard error
+    extent: Volume
     membership: Membership
     soundings: Soundings
     evaluations: int  # made here
@@ -48,6 +47,21 @@ class NearOptimal:
     def contains(self, cubes: Float[np.ndarray, "point param"]) -> Bool[np.ndarray, "point"]:
         """Which places belong to the set, evaluated or not, by interpolation."""
         return self.membership.contains(cubes)
+
+    @property
+    def volume(self) -> float:
+        """The share of the cube [1]; NaN where unknown, zero where it is less than the smallest number."""
+        return self.extent.share
+
+    @property
+    def volume_error(self) -> float:
+        """The standard error of the volume [1]."""
+        return self.extent.error
+
+    @property
+    def side(self) -> tuple[float, float]:
+        """The edge of a cube that is as large as the set, all ranges being 1, and its standard error [1]."""
+        return self.extent.side(self.surface.size)
 
     @property
     def box(self) -> Float[np.ndarray, "2 param"]:
@@ -121,7 +135,7 @@ def near_optimal(
     return _whole(surface, found, filled, allowance, (made, lines))
 
 
-Filled = tuple[Soundings, np.ndarray, np.ndarray | None, float, float]  # points, weights, filling, volume, its error
+Filled = tuple[Soundings, np.ndarray, np.ndarray | None, Volume]  # points, weights, filling, volume
 
 
 def _refined(
@@ -151,7 +165,7 @@ def _explored(
     found = found + fresh
     inside = fresh.met & (fresh.losses <= _level(allowance, found))
     fill = region.cubes[thought.margin(region.cubes) <= 0]
-    return found, (fresh[inside], np.ones(int(inside.sum())), fill, *_checked(thought, region, fresh, inside))
+    return found, (fresh[inside], np.ones(int(inside.sum())), fill, _checked(thought, region, fresh, inside))
 
 
 def _reweighted(
@@ -163,7 +177,7 @@ def _reweighted(
     inside = draws.met & (draws.losses <= _level(allowance, found))
     weights = _uniform(draws, inside, samples.temperature)
     by = ellipsoid_volume if samples.log_evidence is None else evidence_volume
-    return found, (draws[inside], weights[inside], None, *by(surface, samples, draws, inside, rng))
+    return found, (draws[inside], weights[inside], None, by(surface, samples, draws, inside, rng))
 
 
 def _level(allowance: Allowance | float, found: Soundings) -> float:
@@ -193,7 +207,7 @@ def _whole(
     budget: tuple[int, int],
 ) -> NearOptimal:
     """The set from its points: membership through all soundings, and the connected parts."""
-    (points, weights, fill, volume, error), (made, lines) = filled, budget
+    (points, weights, fill, extent), (made, lines) = filled, budget
     height = _absolute(allowance, found)
     thought = membership(surface, found, height)
     labels, shares, paths = connected(thought, points, weights, found, allowance=height, fill=fill, lines=lines)
@@ -210,8 +224,7 @@ def _whole(
         points.losses,
         labels,
         shares,
-        volume,
-        error,
+        extent,
         thought,
         found,
         made + paths,
@@ -238,10 +251,10 @@ def _chosen(
     return np.concatenate([spread, np.array(chosen).reshape(-1, few.shape[1])])
 
 
-def _checked(thought: Membership, region: Filling, fresh: Soundings, inside: np.ndarray) -> tuple[float, float]:
-    """The volume of the set: of what was thought to be it, corrected by how the fresh places differ (share, error)."""
+def _checked(thought: Membership, region: Filling, fresh: Soundings, inside: np.ndarray) -> Volume:
+    """The volume of the set: of what was thought to be it, corrected by how the fresh places differ."""
     share = float(np.mean(thought.margin(region.cubes) <= 0))
     wrong = inside.astype(float) - (thought.margin(fresh.cubes) <= 0)
     corrected = share + float(np.mean(wrong))
     spread = np.hypot(np.sqrt(share * (1 - share) / len(region.cubes)), np.std(wrong) / np.sqrt(max(len(wrong), 1)))
-    return region.volume * corrected, float(np.hypot(region.volume * spread, region.error * corrected))
+    return Volume.of(region.volume * corrected, float(np.hypot(region.volume * spread, region.error * corrected)))

@@ -1,8 +1,9 @@
-"""Volumes of near-optimal sets from draws whose density falls with the loss."""
+"""Volumes of near-optimal sets, and what draws whose density falls with the loss say of them."""
 
 from __future__ import annotations
 
-from math import lgamma, log, pi
+import dataclasses
+from math import exp, inf, lgamma, log, nan, pi
 
 import numpy as np
 from jaxtyping import Bool
@@ -12,7 +13,40 @@ from daedalus.landscapes.soundings import Soundings
 from daedalus.landscapes.surface import Surface
 
 CORE = 0.15  # share of the set's weight in the ellipsoid
+WORTH = 5  # equally weighted draws per parameter that either half must be worth: its ellipsoid is fitted to them
 PARTS = 8  # of a chain, whose differences give the error
+
+
+@dataclasses.dataclass(frozen=True)
+class Volume:
+    """A share of the cube, by its logarithm: of many parameters it may be less than the smallest number."""
+
+    log: float = nan  # -inf where nothing is inside, NaN where it is unknown
+    relative_error: float = nan  # standard error of the share, over it [1]
+
+    @classmethod
+    def of(cls, share: float, error: float) -> Volume:
+        """The volume of a share of the cube with its standard error [1]."""
+        return cls(log(share), error / share) if share > 0 else cls(-inf, nan)
+
+    @property
+    def share(self) -> float:
+        """Of the cube [1]."""
+        return exp(self.log)
+
+    @property
+    def error(self) -> float:
+        """Of the share, its standard error [1]."""
+        return self.share * self.relative_error
+
+    def side(self, size: int) -> tuple[float, float]:
+        """The edge of a cube that is as large, all ranges being 1, and its standard error.
+
+        Args:
+            size: number of parameters [1].
+        """
+        side = exp(self.log / size)
+        return side, side / size * self.relative_error
 
 
 def log_ball(size: int) -> float:
@@ -26,8 +60,8 @@ def evidence_volume(
     draws: Soundings,
     inside: Bool[np.ndarray, "draw"],
     rng: np.random.Generator,
-) -> tuple[float, float]:
-    """The share of the cube inside and its error: the mean of exp(-loss / T) times that of exp(loss / T) inside.
+) -> Volume:
+    """The share of the cube inside: the mean of exp(-loss / T) times that of exp(loss / T) inside.
 
     The error is how far the populations differ.
 
@@ -42,8 +76,13 @@ def evidence_volume(
     assert samples.log_evidence is not None
     shape = samples.losses.shape
     logs = samples.log_evidence[:, None] + draws.losses.reshape(shape) / samples.temperature
-    each = np.mean(np.where(inside.reshape(shape), np.exp(np.where(inside.reshape(shape), logs, 0.0)), 0.0), 1)
-    return float(np.mean(each)), float(np.std(each, ddof=1) / np.sqrt(len(each)))
+    logs = np.where(inside.reshape(shape), logs, -inf)
+    largest = float(np.max(logs))
+    if largest == -inf:
+        return Volume(-inf)
+    each = np.mean(np.exp(logs - largest), 1)
+    mean = float(np.mean(each))
+    return Volume(largest + log(mean), float(np.std(each, ddof=1) / np.sqrt(len(each))) / mean)
 
 
 def ellipsoid_volume(
@@ -52,37 +91,66 @@ def ellipsoid_volume(
     draws: Soundings,
     inside: Bool[np.ndarray, "draw"],
     rng: np.random.Generator,
-) -> tuple[float, float]:
-    """The share of the cube inside and its error, by comparison with an ellipsoid round the best draw.
+) -> Volume:
+    """The share of the cube inside, by comparison with ellipsoids whose volume is known.
 
-    Both weights, of the set and of the ellipsoid, are sums of exp(loss / T) over draws, and the ellipsoid's volume is
-    known (Robert and Wraith, AIP Conf. Proc. 1193 (2009) 251). NaN where parameters are exchangeable.
+    The weights of set and ellipsoid are sums of exp(loss / T) over draws (Robert and Wraith, AIP Conf. Proc. 1193
+    (2009) 251). One half of the chains says what ellipsoid, the other half counts, and the other way round: among many
+    parameters an ellipsoid fits best those draws that made it. Its centre is the best draw, which is inside bent sets
+    too, or the mean of the set, round which there is room in many dimensions: whichever gives the smaller error.
+    Unknown where parameters are exchangeable, or draws too few.
 
     Args:
         surface: whose draws these are.
         samples: in chains, whose parts' differences give the error.
         draws: the same, one after the other.
         inside: which of them belong to the set.
-        rng: decides how the part of the ellipsoid in the cube is found.
+        rng: decides how the part of the ellipsoids in the cube is found.
     """
-    if surface.exchangeable or inside.sum() < 10 * surface.size:
-        return np.nan, np.nan
+    chains, half = len(samples.losses), inside.size // len(samples.losses) * (len(samples.losses) // 2)
+    halves = np.arange(inside.size) < half
+    if surface.exchangeable or not inside.any():
+        return Volume()
     heights = np.exp((draws.losses - np.max(draws.losses[inside])) / samples.temperature)
-    within = np.where(inside, heights, 0.0)
-    spread = np.atleast_2d(np.cov(draws.cubes[inside], rowvar=False, aweights=within[inside]))
-    root = np.linalg.cholesky(spread)
-    centre = draws.cubes[draws.best]
-    far = np.linalg.norm(np.linalg.solve(root, (draws.cubes - centre).T), axis=0)
-    order = np.argsort(far)
-    radius = far[order][np.searchsorted(np.cumsum(within[order]), CORE * within.sum())]
-    size = surface.size
-    balls = rng.normal(size=(4096, size))
-    balls *= (rng.random((4096, 1)) ** (1 / size)) / np.linalg.norm(balls, axis=1, keepdims=True)
-    places = centre + radius * balls @ root.T
-    share = float(np.mean(((places > 0) & (places < 1)).all(1)))
-    whole = share * np.exp(log_ball(size) + size * np.log(radius) + np.sum(np.log(np.diag(root))))
-    parts = np.array_split(np.stack([within, np.where(far <= radius, heights, 0.0)], 1), PARTS * len(samples.losses))
-    sets, cores = np.array([part.sum(0) for part in parts]).T
-    ratio = sets.sum() / cores.sum()
-    error = np.std(sets - ratio * cores, ddof=1) * np.sqrt(len(sets)) / cores.sum()
-    return float(whole * ratio), float(whole * error)
+    worth = [heights[inside & some].sum() ** 2 / np.sum(heights[inside & some] ** 2) for some in (halves, ~halves)]
+    if not min(worth) >= WORTH * surface.size:
+        return Volume()
+    balls = rng.normal(size=(4096, surface.size))
+    balls *= (rng.random((4096, 1)) ** (1 / surface.size)) / np.linalg.norm(balls, axis=1, keepdims=True)
+    kept, parts = (draws.cubes, heights, inside), PARTS * chains // 2
+    found = [_compared(surface, kept, told, balls, parts) for told in (halves, ~halves)]
+    logs, errors = np.array([(each.log, each.relative_error) for each in found]).T
+    return Volume(float(np.mean(logs)), float(np.linalg.norm(errors)) / 2)
+
+
+def _compared(
+    surface: Surface,
+    draws: tuple[np.ndarray, np.ndarray, np.ndarray],
+    told: np.ndarray,
+    balls: np.ndarray,
+    parts: int,
+) -> Volume:
+    """The volume by those draws that did not tell the ellipsoid, in so many parts."""
+    cubes, heights, inside = draws
+    within, found = np.where(inside, heights, 0.0), [Volume()]
+    root = np.linalg.cholesky(np.atleast_2d(np.cov(cubes[told], rowvar=False, aweights=within[told])))
+    best = cubes[np.argmin(np.where(told & inside, heights, inf))]
+    for centre in (best, np.average(cubes[told], 0, within[told])):
+        far = np.linalg.norm(np.linalg.solve(root, (cubes - centre).T), axis=0)
+        order = np.argsort(far[told])
+        radius = far[told][order][np.searchsorted(np.cumsum(within[told][order]), CORE * within[told].sum())]
+        core = _allowed_volume(surface, centre, float(radius) * root, balls)
+        both = np.stack([within, np.where(far <= radius, heights, 0.0)], 1)[~told]
+        sets, cores = np.array([part.sum(0) for part in np.array_split(both, parts)]).T
+        if np.isfinite([core, cores.sum()]).all() and cores.sum() > 0:
+            ratio = sets.sum() / cores.sum()
+            error = np.std(sets - ratio * cores, ddof=1) * np.sqrt(parts) / sets.sum()
+            found.append(Volume(core + log(ratio), float(error)))
+    return min(found, key=lambda volume: np.nan_to_num(volume.relative_error, nan=inf))
+
+
+def _allowed_volume(surface: Surface, centre: np.ndarray, root: np.ndarray, balls: np.ndarray) -> float:
+    """The logarithm of the volume of an ellipsoid, without what is outside the cube and the known constraints."""
+    places = centre + balls @ root.T
+    there = ((places > 0) & (places < 1)).all(1) & (surface.known_excess(np.clip(places, 0.0, 1.0)) <= 0)
+    return log_ball(len(root)) + float(np.sum(np.log(np.diag(root)))) + (log(np.mean(there)) if there.any() else -inf)

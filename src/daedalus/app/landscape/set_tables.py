@@ -45,7 +45,7 @@ def _whole(found: dict[str, Any]) -> Rows:
         ["least loss", with_error(*found["best"]["loss"]), f"on {whose}"],
         ["loss of the run's design", with_error(*found["run"]["loss"]), inside],
     ]
-    rows.append(["share of the box", _number(*found["volume"]), found["volume_note"] or "volume of all bounds is 1"])
+    rows.append(["share of the box", _share(found), found["volume_note"] or "volume of all bounds is 1"])
     if not found["volume_note"]:
         rows.append(["side", with_error(*found["side"]), "of the cube that is as large, all ranges being 1"])
     parts = ", ".join(f"{100 * share:.3g} %" for share in found["components"][:6])
@@ -85,6 +85,14 @@ def _fit(fitted: dict[str, Any] | None) -> Rows:
         ["losses by those of the fit", with_error(*fitted["slope"]), f"1 where the fit holds; {bowl}"],
         ["stiffness", with_error(*fitted["stiffness"]), stiffer],
     ]
+
+
+def _share(found: dict[str, Any]) -> str:
+    """The volume, by its power of ten where it is less than the smallest number."""
+    power = found.get("volume_log10")
+    if found["volume"][0] == 0 and power is not None and math.isfinite(power):
+        return f"1e{power:.0f}"
+    return _number(*found["volume"])
 
 
 def _number(value: float | None, error: float | None) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import log
+
 import numpy as np
 from jaxtyping import Int
 
@@ -36,8 +38,6 @@ def _written(around: Around, near: NearOptimal, way: Way) -> Landscape:
     rows = _even(near, SHOWN, rng)
     designs = soundings(near.surface, near.points[rows])
     turned, start = around.turned if near.surface.exchangeable else np.asarray, way.run
-    known = near.volume if np.isfinite(near.volume) and near.volume > 0 else np.nan
-    side = known ** (1 / near.surface.size)
     worth = _worth(near, way.samples)
     best = soundings(near.surface, near.best[None])
     return {
@@ -51,8 +51,9 @@ def _written(around: Around, near: NearOptimal, way: Way) -> Landscape:
             "values": around.named(around.cube),
         },
         "volume": [near.volume, near.volume_error],
+        "volume_log10": near.extent.log / log(10),
         "volume_note": _note(near, way),
-        "side": [side, side / near.surface.size * near.volume_error / known],
+        "side": [*near.side],
         "components": [float(share) for share in near.shares],
         "points": len(near.points),
         "effective": worth,
