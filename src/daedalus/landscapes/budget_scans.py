@@ -61,10 +61,9 @@ def budget_scan(
 ) -> BudgetScan:
     """The best performance within each budget: searches from the largest budget down, each from the last one's design.
 
-    That design is first made to cost no more than the next budget (`affordable`). A search that begins at an optimum
-    needs no large steps, and no softened apparatus: it follows the last part of the optimiser's schedules, and its
-    budget presses from the first round on as hard as the last one did at the end. Of all designs found the best within
-    each budget is taken, by events of their own; then these are measured with others.
+    That design is first made to cost no more than the next budget (`affordable`). From an optimum no large steps and no
+    softened apparatus are needed: a search follows the last part of the optimiser's schedules, pressed at first as the
+    last one was at the end. The best designs within each budget, by events of their own, are measured with others.
 
     Args:
         problem: the task.
