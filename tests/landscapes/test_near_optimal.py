@@ -15,10 +15,11 @@ from daedalus.landscapes.filling import filling
 from daedalus.landscapes.interpolation import scattering
 from daedalus.landscapes.near_optimal import near_optimal
 from daedalus.landscapes.sampling import temperature
+from daedalus.landscapes.set_volumes import ellipsoid_volume
 from daedalus.landscapes.soundings import recorded
 from daedalus.landscapes.surface import analytic
 from daedalus.landscapes.tempering import tempered_samples
-from daedalus.landscapes.volume import Volume, ellipsoid_volume, log_ball
+from daedalus.landscapes.volume import Volume, log_ball
 from landscapes.valleys import BENT, banana, bowl, brute, double_well, exchangeable, fenced, grid, ring
 
 KEY = jax.random.key(5)

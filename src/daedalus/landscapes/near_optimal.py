@@ -15,9 +15,10 @@ from daedalus.landscapes.errors import LandscapeError
 from daedalus.landscapes.filling import Filling, filling
 from daedalus.landscapes.membership import Membership, membership
 from daedalus.landscapes.sampling import Samples
+from daedalus.landscapes.set_volumes import ellipsoid_volume, evidence_volume
 from daedalus.landscapes.soundings import Soundings, recorded, soundings
 from daedalus.landscapes.surface import Surface
-from daedalus.landscapes.volume import Volume, ellipsoid_volume, evidence_volume
+from daedalus.landscapes.volume import Volume
 from daedalus.optimisers.sobol import sobol_points
 
 WIDE, SLACK = 4.0, 0.3  # how far outside the thought boundary places are tried, at first and in the end [allowances]
