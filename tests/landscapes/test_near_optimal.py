@@ -168,6 +168,8 @@ def test_a_volume_of_many_parameters_is_known_by_its_side(size, count):
     assert abs(side - np.exp(exact / size)) < 4 * error < 0.02 * side
     few = ellipsoid_volume(surface, made, draws, draws.losses <= 0.8 * allowance, np.random.default_rng(4))
     assert np.isnan(few.log) == (size == 130)
+    first = (draws.losses <= allowance) & (np.arange(losses.size) < losses.size // 2)  # no chain of the others is there
+    assert np.isnan(ellipsoid_volume(surface, made, draws, first, np.random.default_rng(4)).log)
 
 
 def test_volumes_have_sides():

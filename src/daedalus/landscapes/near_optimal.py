@@ -177,8 +177,11 @@ def _reweighted(
     found = found + draws
     inside = draws.met & (draws.losses <= _level(allowance, found))
     weights = _uniform(draws, inside, samples.temperature)
-    by = ellipsoid_volume if samples.log_evidence is None else evidence_volume
-    return found, (draws[inside], weights[inside], None, by(surface, samples, draws, inside, rng))
+    if samples.log_evidence is None:
+        extent = ellipsoid_volume(surface, samples, draws, inside, rng)
+    else:
+        extent = evidence_volume(samples, draws, inside)
+    return found, (draws[inside], weights[inside], None, extent)
 
 
 def _level(allowance: Allowance | float, found: Soundings) -> float:

@@ -17,25 +17,16 @@ WORTH = 5  # equally weighted draws per parameter that either half must be worth
 PARTS = 8  # of a chain, whose differences give the error
 
 
-def evidence_volume(
-    surface: Surface,
-    samples: Samples,
-    draws: Soundings,
-    inside: Bool[np.ndarray, "draw"],
-    rng: np.random.Generator,
-) -> Volume:
+def evidence_volume(samples: Samples, draws: Soundings, inside: Bool[np.ndarray, "draw"]) -> Volume:
     """The share of the cube inside: the mean of exp(-loss / T) times that of exp(loss / T) inside.
 
     The error is how far the populations differ.
 
     Args:
-        surface: not used; all volumes are called alike.
         samples: with their evidence.
         draws: the same, one after the other.
         inside: which of them belong to the set.
-        rng: not used.
     """
-    del surface, rng
     assert samples.log_evidence is not None
     shape = samples.losses.shape
     logs = samples.log_evidence[:, None] + draws.losses.reshape(shape) / samples.temperature
@@ -75,9 +66,9 @@ def ellipsoid_volume(
     if surface.exchangeable or not inside.any():
         return Volume()
     heights = np.exp((draws.losses - np.max(draws.losses[inside])) / samples.temperature)
-    worth = [heights[inside & some].sum() ** 2 / np.sum(heights[inside & some] ** 2) for some in (halves, ~halves)]
-    if not min(worth) >= WORTH * surface.size:
-        return Volume()
+    for weights in (heights[inside & halves], heights[inside & ~halves]):
+        if not weights.any() or weights.sum() ** 2 < WORTH * surface.size * np.sum(weights**2):
+            return Volume()
     balls = rng.normal(size=(4096, surface.size))
     balls *= (rng.random((4096, 1)) ** (1 / surface.size)) / np.linalg.norm(balls, axis=1, keepdims=True)
     kept, parts = (draws.cubes, heights, inside), PARTS * chains // 2

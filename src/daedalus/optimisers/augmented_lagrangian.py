@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
 
 import equinox as eqx
 import jax
@@ -125,14 +124,10 @@ def pressed_on(optimiser: Optimiser, state: PyTree, start: int = 0) -> Optimiser
         state: that of a search for a task with the same rows of constraints.
         start: its number in that search.
     """
-    found = _every(Multipliers, state)
+    known = lambda leaf: isinstance(leaf, Multipliers)
+    found = [leaf for leaf in jax.tree.leaves(state, is_leaf=known) if known(leaf)]
     if not found:
         return optimiser
     first = tuple(found[0].values[start].tolist())
     press = lambda leaf: dataclasses.replace(leaf, first=first) if isinstance(leaf, AugmentedLagrangian) else leaf
     return jax.tree.map(press, optimiser, is_leaf=lambda leaf: isinstance(leaf, AugmentedLagrangian))
-
-
-def _every(kind: type, tree: PyTree) -> list[Any]:
-    inside = lambda leaf: isinstance(leaf, kind)
-    return [leaf for leaf in jax.tree.leaves(tree, is_leaf=inside) if inside(leaf)]
